@@ -1,0 +1,93 @@
+# xl snapshots.  "make help" lists the targets.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SBINDIR = $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec/xl-snapshot
+MANDIR = $(PREFIX)/share/man
+
+BUILD ?= build
+V ?= 0
+Q = $(if $(filter 0,$(V)),@)
+say = $(if $(filter 0,$(V)),@echo '  $(1)  $(2)')
+CC = gcc
+CFLAGS ?= -O2 -g
+PKGS = json-c libxxhash
+XEN_PKGS = xenlight xlutil xentoollog
+
+# C as in Xen's tree (Config.mk), and what its own headers do not pass.
+DIALECT = -std=gnu99 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DLIBXL_API_VERSION=0x041400
+WARNINGS = -Wall -Wextra -Werror -Wdeclaration-after-statement \
+	-Wstrict-prototypes -Wmissing-declarations -Wshadow -Wformat-nonliteral
+ALL_CFLAGS = $(DIALECT) $(WARNINGS) $(CFLAGS) -pthread -I. -Ifront \
+	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS = -pthread $(shell pkg-config --libs json-c 2>/dev/null)
+XEN_LIBS = $(shell pkg-config --libs $(XEN_PKGS) 2>/dev/null)
+
+# What needs Xen to link; the tests put their own in its place.
+XEN_SRCS = snapshot/domain.c snapshot/cfg.c front/ctx.c
+ENGINE_SRCS = $(filter-out $(XEN_SRCS),$(wildcard snapshot/*.c))
+FRONT_SRCS = front/main.c front/cmdtable.c xl_snapshot.c
+
+objs = $(patsubst %.c,$(BUILD)/%.o,$(1))
+ENGINE_OBJS = $(call objs,$(ENGINE_SRCS))
+
+.PHONY: all
+all: $(BUILD)/xl-snapshot $(BUILD)/xl-snapshot.1
+
+.PHONY: help
+help:
+	@echo 'make                 build beside the installed xl'
+	@echo 'make install         PREFIX=/usr/local DESTDIR= (and uninstall)'
+	@echo 'make demo            show it on a real Xen, in emulation'
+	@echo 'make check           all tests that a change needs'
+	@echo 'make check-quick     those that need no Xen'
+	@echo 'make check-full      everything, for a release'
+	@echo 'make clean'
+
+$(BUILD)/xl-snapshot: $(ENGINE_OBJS) $(call objs,$(XEN_SRCS) $(FRONT_SRCS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(XEN_LIBS) $(LIBS)
+
+$(BUILD)/%.o: %.c | need-build
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+$(BUILD)/%.1: man/%.1.pod | need-build
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)pod2man --section=1 --center='Xen' --release='xl snapshots' $< $@
+
+# Installs what is missing, or says what to run.
+.PHONY: need-build
+need-build:
+	@tests/need build
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
+		$(DESTDIR)$(MANDIR)/man1
+	install -m 755 front/xl $(DESTDIR)$(SBINDIR)/xl
+	install -m 755 $(BUILD)/xl-snapshot $(DESTDIR)$(LIBEXECDIR)/xl-snapshot
+	install -m 644 $(BUILD)/xl-snapshot.1 \
+		$(DESTDIR)$(MANDIR)/man1/xl-snapshot.1
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/xl $(DESTDIR)$(MANDIR)/man1/xl-snapshot.1
+	rm -rf $(DESTDIR)$(LIBEXECDIR)
+
+.PHONY: demo
+demo:
+	@tests/need build xen
+	@tests/xen/demo
+
+include tests/tests.mk
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)

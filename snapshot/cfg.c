@@ -1,0 +1,222 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxlutil.h>
+
+#include "cfg.h"
+#include "disk.h"
+#include "mem.h"
+
+#define FILE_MAX (1u << 20)
+
+static int read_file(const char *file, char **text_r, struct err *e)
+{
+    FILE *f = fopen(file, "re");
+    char *text = mem_zalloc(FILE_MAX + 1, 1);
+    size_t len = f ? fread(text, 1, FILE_MAX + 1, f) : 0;
+    int rc = 0;
+
+    if (!f || ferror(f))
+        rc = err_errno(e, "cannot read %s", file);
+    else if (len > FILE_MAX)
+        rc = err_set(e, SNAP_USAGE, "%s is larger than %u bytes", file,
+                     FILE_MAX);
+    if (f)
+        fclose(f);
+    if (rc) {
+        e->status = SNAP_USAGE;
+        free(text);
+        return rc;
+    }
+    *text_r = text;
+    return 0;
+}
+
+/* Key=Value as a line of the file; a bare word gets the quotes it needs. */
+static char *setting_line(const char *setting)
+{
+    const char *value = strchr(setting, '=');
+
+    if (value && !strpbrk(value, "\"'[") &&
+        strspn(value + 1, "0123456789") != strlen(value + 1))
+        return mem_printf("%.*s=\"%s\"", (int)(value - setting), setting,
+                          value + 1);
+    return mem_strdup(setting);
+}
+
+/* All of the text that is parsed, in one. */
+static int gather(const char *file, char *const *settings, size_t nsettings,
+                  char **text_r, struct err *e)
+{
+    char *text = NULL;
+    size_t i;
+
+    if (file && read_file(file, &text, e))
+        return -1;
+    if (!text)
+        text = mem_strdup("");
+    for (i = 0; i < nsettings; i++) {
+        char *line = setting_line(settings[i]);
+        char *more = mem_printf("%s\n%s", text, line);
+
+        free(line);
+        free(text);
+        text = more;
+    }
+    *text_r = text;
+    return 0;
+}
+
+static int parse_disk_word(char *word, const char *spec,
+                           struct disk_choice *d, struct err *e)
+{
+    char *value = strchr(word, '=');
+    char **where = NULL;
+
+    if (value) {
+        *value++ = '\0';
+        if (!strcmp(word, "vdev"))
+            where = &d->vdev;
+        else if (!strcmp(word, "type"))
+            where = &d->type;
+    }
+    if (!where)
+        return err_set(e, SNAP_USAGE, "disks: '%s' in '%s' is not known "
+                       "(vdev=, type=)", word, spec);
+    if (*where)
+        return err_set(e, SNAP_USAGE, "disks: '%s' is twice in '%s'", word,
+                       spec);
+    *where = mem_strdup(value);
+    return 0;
+}
+
+static int parse_disk(const char *spec, struct disk_choice *d,
+                      struct err *e)
+{
+    char *copy = mem_strdup(spec), *word, *save = NULL;
+    int rc = 0;
+
+    for (word = strtok_r(copy, ",", &save); word && !rc;
+         word = strtok_r(NULL, ",", &save)) {
+        word += strspn(word, " \t");
+        rc = parse_disk_word(word, spec, d, e);
+    }
+    free(copy);
+    if (rc)
+        return -1;
+    if (!d->vdev || !d->type)
+        return err_set(e, SNAP_USAGE, "disks: '%s' needs vdev= and type=",
+                       spec);
+    if (strcmp(d->type, "none") && !disk_find_kind(d->type))
+        return err_set(e, SNAP_USAGE, "disks: there is no type '%s' (disk "
+                       "%s)", d->type, d->vdev);
+    return 0;
+}
+
+static int get_disks(XLU_Config *config, struct cfg *c, struct err *e)
+{
+    XLU_ConfigList *list;
+    const char *spec;
+    int n, i;
+    size_t k;
+
+    if (xlu_cfg_get_list(config, "disks", &list, &n, 1))
+        return 0;
+    c->disks = mem_zalloc((size_t)n, sizeof(*c->disks));
+    for (i = 0; i < n; i++) {
+        spec = xlu_cfg_get_listitem(list, i);
+        c->ndisks = (size_t)i + 1;
+        if (!spec)
+            return err_set(e, SNAP_USAGE, "disks: item %d is not a string",
+                           i + 1);
+        if (parse_disk(spec, &c->disks[i], e))
+            return -1;
+        for (k = 0; k < (size_t)i; k++)
+            if (!strcmp(c->disks[k].vdev, c->disks[i].vdev))
+                return err_set(e, SNAP_USAGE, "disks: %s is named twice",
+                               c->disks[i].vdev);
+    }
+    return 0;
+}
+
+static void get_string(XLU_Config *config, const char *key, char **s_r)
+{
+    const char *s;
+
+    if (!xlu_cfg_get_string(config, key, &s, 1))
+        *s_r = mem_strdup(s);
+}
+
+int cfg_read(const char *file, char *const *settings, size_t nsettings,
+             struct cfg *c, struct err *e)
+{
+    const char *what = file ? file : "command line";
+    XLU_Config *config = NULL;
+    char *text = NULL, *said = NULL;
+    size_t said_len = 0;
+    FILE *report = open_memstream(&said, &said_len);
+    int rc = -1;
+
+    memset(c, 0, sizeof(*c));
+    if (!report) {
+        err_errno(e, "cannot read the configuration");
+        goto out;
+    }
+    if (gather(file, settings, nsettings, &text, e))
+        goto out;
+    config = xlu_cfg_init(report, what);
+    if (!config || xlu_cfg_readdata(config, text, (int)strlen(text))) {
+        fflush(report);
+        err_set(e, SNAP_USAGE, "%s", said && said[0] ? said : what);
+        goto out;
+    }
+    get_string(config, "name", &c->name);
+    get_string(config, "description", &c->description);
+    rc = get_disks(config, c, e);
+
+out:
+    if (rc)
+        cfg_free(c);
+    if (config)
+        xlu_cfg_destroy(config);
+    if (report)
+        fclose(report);
+    free(said);
+    free(text);
+    return rc;
+}
+
+void cfg_free(struct cfg *c)
+{
+    size_t i;
+
+    for (i = 0; i < c->ndisks; i++) {
+        free(c->disks[i].vdev);
+        free(c->disks[i].type);
+    }
+    free(c->disks);
+    free(c->name);
+    free(c->description);
+    memset(c, 0, sizeof(*c));
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,44 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * The user's configuration of a snapshot (DESIGN section 2): xl.cfg syntax,
+ * read by libxlutil (libxlutil.h, xlu_cfg_*).  Key=Value arguments of the
+ * command line are read after the file and so win over it.
+ *
+ * Keys: name, description, disks.
+ */
+
+#ifndef SNAPSHOT_CFG_H
+#define SNAPSHOT_CFG_H
+
+#include "plan.h"
+
+struct cfg {
+    char *name, *description;       /* NULL if not given */
+    struct disk_choice *disks;
+    size_t ndisks;
+};
+
+/* file may be NULL.  SNAP_USAGE with file and line, or key, on error. */
+int cfg_read(const char *file, char *const *settings, size_t nsettings,
+             struct cfg *c, struct err *e);
+void cfg_free(struct cfg *c);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

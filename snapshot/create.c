@@ -1,0 +1,148 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "create.h"
+#include "file.h"
+#include "host.h"
+#include "mem.h"
+#include "name.h"
+#include "session.h"
+
+/* Beside the guest's pages: the header and the state of its devices. */
+#define IMAGE_OVERHEAD_KIB (16 * 1024)
+
+static int find_domain(const char *word, struct domain *d, struct err *e)
+{
+    int rc = domain_find(word, d, e);
+
+    if (rc == 0)
+        err_set(e, SNAP_FAILED, "there is no domain %s (see 'xl list')",
+                word);
+    return rc > 0 ? 0 : -1;
+}
+
+static void check_space(struct job *j, struct err *problems)
+{
+    uint64_t room, need = (j->memory_kib + IMAGE_OVERHEAD_KIB) * 1024;
+    struct err e;
+
+    if (file_free_space(j->st->fd, &room, &e))
+        err_add(problems, "%s: %s", j->st->path, e.text);
+    else if (room < need)
+        err_add(problems, "the memory image of domain %s needs up to %" PRIu64
+                " MiB in %s, and %" PRIu64 " MiB are free",
+                j->s.domain.name, need >> 20, j->st->path, room >> 20);
+}
+
+/* Reads, and reports all that is wrong at once. */
+static int check(struct job *j, const struct domain *d, struct err *e)
+{
+    struct err problems = { 0 };
+    struct err one;
+    size_t i;
+
+    check_space(j, &problems);
+    if (disk_host_open(d->name, &j->host, e))
+        return -1;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_check(&j->host, &j->s.disks[i], &one))
+            err_add(&problems, "%s", one.text);
+    if (problems.status == SNAP_OK)
+        return 0;
+    *e = problems;
+    return -1;
+}
+
+static int create(struct session *s, const struct snap_create *req,
+                  const char *name, const struct domain *d,
+                  struct snapshot *made_r, struct err *e)
+{
+    struct plan_create what = {
+        .name = name, .description = req->description,
+        .disks = &req->disks, .now = (uint64_t)time(NULL),
+    };
+    struct err problems = { 0 };
+    struct job j;
+    int rc = -1;
+
+    session_job(s, OP_CREATE, &j);
+    j.domid = d->domid;
+    j.paused = req->paused;
+    j.memory_kib = d->max_kib;
+    if (plan_create(&what, d, &s->tree, &j.s, &j.plan, &problems)) {
+        *e = problems;
+        goto out;
+    }
+    if (check(&j, d, e))
+        goto out;
+    host_describe(j.host.qemu ? qemu_version(j.host.qemu) : NULL, &j.s);
+    if (session_run(s, &j, e))
+        goto out;
+    *made_r = j.s;
+    memset(&j.s, 0, sizeof(j.s));
+    rc = 0;
+
+out:
+    job_free(&j);
+    return rc;
+}
+
+int create_in_session(struct session *s, const struct snap_create *req,
+                      struct snapshot *made_r, struct err *e)
+{
+    struct domain d = { 0 };
+    char *name = NULL;
+    int rc = -1;
+
+    memset(made_r, 0, sizeof(*made_r));
+    if (!name_expand(req->name, time(NULL), &name, e) &&
+        !find_domain(s->st.domain, &d, e))
+        rc = create(s, req, name, &d, made_r, e);
+    domain_free(&d);
+    free(name);
+    return rc;
+}
+
+int snap_create(const struct snap_env *env, const struct snap_create *req,
+                struct snapshot *made_r, struct err *e)
+{
+    struct session s;
+    struct domain d = { 0 };
+    char *name = NULL;
+    int rc = -1;
+
+    memset(made_r, 0, sizeof(*made_r));
+    /* What can be said before waiting for the lock is said before. */
+    if (name_expand(req->name, time(NULL), &name, e) ||
+        find_domain(req->domain, &d, e) ||
+        session_open(env, d.name, true, false, req->wait_s, &s, e))
+        goto out;
+    rc = create_in_session(&s, req, made_r, e);
+    session_close(&s);
+
+out:
+    domain_free(&d);
+    free(name);
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,212 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <string.h>
+
+#include "disk.h"
+#include "mem.h"
+
+static const struct disk_ops *const kinds[] = {
+    &disk_internal,
+};
+
+const struct disk_ops *disk_find_kind(const char *type)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (!strcmp(kinds[i]->type, type))
+            return kinds[i];
+    return NULL;
+}
+
+int disk_host_open(const char *domain, struct disk_host *h, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(domain, &d, e);
+
+    memset(h, 0, sizeof(*h));
+    if (rc < 0)
+        return -1;
+    h->running = rc > 0;
+    h->domid = d.domid;
+    domain_free(&d);
+    return 0;
+}
+
+struct qemu *disk_host_qemu(struct disk_host *h, struct err *e)
+{
+    if (!h->qemu)
+        (void)qemu_open(h->domid, &h->qemu, e);
+    return h->qemu;
+}
+
+void disk_host_close(struct disk_host *h)
+{
+    qemu_close(h->qemu);
+    json_object_put(h->actions);
+    memset(h, 0, sizeof(*h));
+}
+
+/* Why a disk has no part in any snapshot, or NULL. */
+static const char *left_out(const struct domain_disk *disk,
+                            const char *wanted)
+{
+    if (disk->cdrom)
+        return "CD-ROM";
+    if (disk->readonly)
+        return "read-only";
+    if (wanted && !strcmp(wanted, "none"))
+        return "excluded";
+    return NULL;
+}
+
+/* The first kind that takes the disk, or the last one's reason against it. */
+static const struct disk_ops *first_fit(const struct domain_disk *disk,
+                                        const char **why_r)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        *why_r = kinds[i]->refuse(disk);
+        if (!*why_r)
+            return kinds[i];
+    }
+    return NULL;
+}
+
+int disk_choose(const struct domain_disk *disk, const char *wanted,
+                const char *snapshot, struct snapshot_disk *d, struct err *e)
+{
+    const char *why = left_out(disk, wanted);
+    const struct disk_ops *ops = NULL;
+
+    memset(d, 0, sizeof(*d));
+    d->vdev = mem_strdup(disk->vdev);
+    d->path = mem_strdup(disk->path);
+    d->format = mem_strdup(disk->format);
+    d->backend = mem_strdup(disk->backend);
+    d->reason = mem_strdup(why);
+    if (why) {
+        d->type = mem_strdup("none");
+        return 0;
+    }
+    if (disk->foreign) {
+        why = "its backend is in another domain";
+    } else if (wanted) {
+        ops = disk_find_kind(wanted);
+        why = ops ? ops->refuse(disk) : "there is no such type of snapshot";
+    } else {
+        ops = first_fit(disk, &why);
+    }
+    if (why)
+        return err_set(e, SNAP_FAILED, "disk %s (%s): %s", disk->vdev,
+                       disk->path, why);
+    d->type = mem_strdup(ops->type);
+    d->part = mem_strdup(snapshot);
+    return 0;
+}
+
+/* The kind of a recorded disk; NULL for "none". */
+static int kind_of(const struct snapshot_disk *d,
+                   const struct disk_ops **ops_r, struct err *e)
+{
+    *ops_r = NULL;
+    if (!meta_disk_has_part(d))
+        return 0;
+    *ops_r = disk_find_kind(d->type);
+    if (!*ops_r)
+        return err_set(e, SNAP_FAILED, "disk %s: this version cannot handle "
+                       "a disk snapshot of type %s", d->vdev, d->type);
+    return 0;
+}
+
+static int named(int rc, const struct snapshot_disk *d, struct err *e)
+{
+    return rc ? err_wrap(e, "disk %s", d->vdev) : 0;
+}
+
+int disk_check(struct disk_host *h, struct snapshot_disk *d, struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->check ? ops->check(h, d, e) : 0, d, e);
+}
+
+int disk_prepare(struct disk_host *h, const struct snapshot_disk *d,
+                 struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (!h->actions)
+        h->actions = json_object_new_array();
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->prepare ? ops->prepare(h, d, e) : 0, d, e);
+}
+
+int disk_capture(struct disk_host *h, struct err *e)
+{
+    json_object *actions = h->actions;
+
+    h->actions = NULL;
+    if (actions && json_object_array_length(actions))
+        return qemu_transaction(h->qemu, actions, e);
+    json_object_put(actions);
+    return 0;
+}
+
+int disk_record(struct disk_host *h, struct snapshot_disk *d, struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->record ? ops->record(h, d, e) : 0, d, e);
+}
+
+int disk_verify(const struct snapshot_disk *d, bool force, struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->verify ? ops->verify(d, force, e) : 0, d, e);
+}
+
+int disk_apply(const struct snapshot_disk *d, struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->apply ? ops->apply(d, e) : 0, d, e);
+}
+
+int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
+                struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->remove ? ops->remove(h, d, e) : 0, d, e);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

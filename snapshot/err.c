@@ -1,0 +1,97 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "err.h"
+
+/* One line of printable text, whatever it was made from. */
+static void clean(char *text)
+{
+    unsigned char *p;
+
+    for (p = (unsigned char *)text; *p; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            *p = ' ';
+    while (p > (unsigned char *)text && p[-1] == ' ')
+        *--p = '\0';
+}
+
+int err_set(struct err *e, enum snap_status status, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(e->text, sizeof(e->text), fmt, ap);
+    va_end(ap);
+    clean(e->text);
+    e->status = status;
+    return -1;
+}
+
+int err_errno(struct err *e, const char *fmt, ...)
+{
+    int saved = errno;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(e->text, sizeof(e->text), fmt, ap);
+    va_end(ap);
+    snprintf(e->text + strlen(e->text), sizeof(e->text) - strlen(e->text),
+             ": %s", strerror(saved));
+    clean(e->text);
+    e->status = SNAP_FAILED;
+    return -1;
+}
+
+int err_wrap(struct err *e, const char *fmt, ...)
+{
+    char old[sizeof(e->text)];
+    size_t len;
+    va_list ap;
+
+    memcpy(old, e->text, sizeof(old));
+    va_start(ap, fmt);
+    vsnprintf(e->text, sizeof(e->text), fmt, ap);
+    va_end(ap);
+    len = strlen(e->text);
+    snprintf(e->text + len, sizeof(e->text) - len, ": %s", old);
+    clean(e->text);
+    return -1;
+}
+
+void err_add(struct err *e, const char *fmt, ...)
+{
+    size_t len = strlen(e->text);
+    va_list ap;
+
+    if (len && len + 2 < sizeof(e->text)) {
+        memcpy(e->text + len, "; ", 3);
+        len += 2;
+    }
+    va_start(ap, fmt);
+    vsnprintf(e->text + len, sizeof(e->text) - len, fmt, ap);
+    va_end(ap);
+    clean(e->text);
+    if (e->status == SNAP_OK)
+        e->status = SNAP_FAILED;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,176 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "domain.h"
+#include "file.h"
+#include "holder.h"
+#include "mem.h"
+
+#define POLL_MS 20
+#define LOOP_PATH_MAX 8192
+
+struct search {
+    struct stat target;
+    char *who;
+};
+
+static bool same(const struct search *s, const struct stat *st)
+{
+    if (S_ISBLK(s->target.st_mode))
+        return S_ISBLK(st->st_mode) && st->st_rdev == s->target.st_rdev;
+    return st->st_dev == s->target.st_dev && st->st_ino == s->target.st_ino;
+}
+
+static int match_disk(void *arg, const char *domain,
+                      const struct domain_disk *disk)
+{
+    struct search *s = arg;
+    struct stat st;
+
+    if (disk->foreign || !disk->path[0] || stat(disk->path, &st) ||
+        !same(s, &st))
+        return 0;
+    s->who = mem_printf("domain %s (%s)", domain, disk->vdev);
+    return 1;
+}
+
+/* Any of a process's descriptors is the file. */
+static bool process_holds(const char *pid, const struct search *s)
+{
+    char path[320], dir[64];
+    struct dirent *de;
+    struct stat st;
+    bool found = false;
+    DIR *fds;
+
+    snprintf(dir, sizeof(dir), "/proc/%.20s/fd", pid);
+    fds = opendir(dir);
+    if (!fds)
+        return false;       /* it ended, or is a kernel thread */
+    while (!found && (de = readdir(fds))) {
+        snprintf(path, sizeof(path), "%s/%s", dir, de->d_name);
+        found = !stat(path, &st) && same(s, &st);
+    }
+    closedir(fds);
+    return found;
+}
+
+static void process_name(const char *pid, char *name, size_t size)
+{
+    char path[64];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+    f = fopen(path, "re");
+    if (!f || !fgets(name, (int)size, f))
+        snprintf(name, size, "?");
+    name[strcspn(name, "\n")] = '\0';
+    if (f)
+        fclose(f);
+}
+
+static int match_processes(struct search *s, struct err *e)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *de;
+    char name[64];
+
+    if (!proc)
+        return err_errno(e, "cannot list processes");
+    while (!s->who && (de = readdir(proc))) {
+        if (!isdigit((unsigned char)de->d_name[0]) ||
+            atol(de->d_name) == getpid() || !process_holds(de->d_name, s))
+            continue;
+        process_name(de->d_name, name, sizeof(name));
+        s->who = mem_printf("process %s (%s)", de->d_name, name);
+    }
+    closedir(proc);
+    return s->who ? 1 : 0;
+}
+
+/* Loop devices hold files in the kernel: no process shows it. */
+static int match_loops(struct search *s)
+{
+    DIR *block = opendir("/sys/block");
+    struct dirent *de;
+    struct stat st;
+
+    if (!block)
+        return 0;
+    while (!s->who && (de = readdir(block))) {
+        char *path, file[LOOP_PATH_MAX];
+        FILE *f;
+
+        if (strncmp(de->d_name, "loop", 4))
+            continue;
+        path = mem_printf("/sys/block/%s/loop/backing_file", de->d_name);
+        f = fopen(path, "re");
+        if (f && fgets(file, sizeof(file), f)) {
+            file[strcspn(file, "\n")] = '\0';
+            if (!stat(file, &st) && same(s, &st))
+                s->who = mem_printf("/dev/%s", de->d_name);
+        }
+        if (f)
+            fclose(f);
+        free(path);
+    }
+    closedir(block);
+    return s->who ? 1 : 0;
+}
+
+static int find_once(struct search *s, struct err *e)
+{
+    int rc = domain_each_disk(match_disk, s, e);
+
+    if (!rc)
+        rc = match_processes(s, e);
+    return rc ? rc : match_loops(s);
+}
+
+int holder_find(const char *path, unsigned wait_s, char **who_r,
+                struct err *e)
+{
+    uint64_t until = clock_ms() + wait_s * 1000ull;
+    struct search s;
+    int rc;
+
+    for (;;) {
+        memset(&s, 0, sizeof(s));
+        if (stat(path, &s.target))
+            return err_errno(e, "cannot look at %s", path);
+        rc = find_once(&s, e);
+        if (rc <= 0 || clock_ms() >= until)
+            break;
+        free(s.who);
+        clock_sleep_ms(POLL_MS);
+    }
+    *who_r = s.who;
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

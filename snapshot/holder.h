@@ -1,0 +1,34 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/* Who holds an image: domains, processes, loop devices. */
+
+#ifndef SNAPSHOT_HOLDER_H
+#define SNAPSHOT_HOLDER_H
+
+#include "err.h"
+
+/*
+ * 0 if nobody holds the file or block device, 1 with *who_r in words (the
+ * caller's to free), -1.  Asks again for wait_s seconds while somebody does.
+ */
+int holder_find(const char *path, unsigned wait_s, char **who_r,
+                struct err *e);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

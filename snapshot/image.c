@@ -1,0 +1,187 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "holder.h"
+#include "image.h"
+#include "mem.h"
+#include "proc.h"
+
+#define INFO_TIMEOUT_S 60
+#define WRITE_TIMEOUT_S 3600    /* a large image on a slow disk */
+#define HOLDER_WAIT_S 30
+#define MAX_ARGS 16
+
+static int parse_snapshot(json_object *o, const char *what,
+                          struct image_snapshot *s, struct err *e)
+{
+    struct json_at at = { what, "snapshots" };
+    const char *name;
+    uint64_t sec, nsec;
+
+    if (!json_object_is_type(o, json_type_object))
+        return err_set(e, SNAP_FAILED, "%s: a snapshot is not an object",
+                       what);
+    if (json_str(o, "name", at, &name, e) ||
+        json_u64(o, "date-sec", at, INT64_MAX, &sec, e) ||
+        json_u64(o, "date-nsec", at, 999999999, &nsec, e))
+        return -1;
+    s->name = mem_strdup(name);
+    s->stamp = mem_printf("%" PRIu64 ".%09" PRIu64, sec, nsec);
+    return 0;
+}
+
+static int parse_snapshots(json_object *o, const char *what,
+                           struct image_info *info, struct err *e)
+{
+    json_object *arr;
+    size_t i, n;
+
+    if (!json_has(o, "snapshots"))
+        return 0;
+    if (json_arr(o, "snapshots", (struct json_at){ what, "" }, &arr, e))
+        return -1;
+    n = json_object_array_length(arr);
+    info->snapshots = mem_zalloc(n, sizeof(*info->snapshots));
+    for (i = 0; i < n; i++) {
+        info->nsnapshots = i + 1;
+        if (parse_snapshot(json_object_array_get_idx(arr, i), what,
+                           &info->snapshots[i], e))
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_corrupt(json_object *o)
+{
+    json_object *fs, *data;
+
+    return json_object_object_get_ex(o, "format-specific", &fs) &&
+           json_object_is_type(fs, json_type_object) &&
+           json_object_object_get_ex(fs, "data", &data) &&
+           json_object_is_type(data, json_type_object) &&
+           json_true(data, "corrupt");
+}
+
+int image_info_parse(json_object *o, const char *what,
+                     struct image_info *info, struct err *e)
+{
+    memset(info, 0, sizeof(*info));
+    if (json_u64(o, "virtual-size", (struct json_at){ what, "" }, INT64_MAX,
+                 &info->virtual_size, e) ||
+        parse_snapshots(o, what, info, e)) {
+        image_info_free(info);
+        return -1;
+    }
+    info->corrupt = is_corrupt(o);
+    return 0;
+}
+
+int image_info_read(const char *path, const char *format,
+                    struct image_info *info, struct err *e)
+{
+    const char *const argv[] = {
+        "qemu-img", "info", "-U", "-f", format, "--output=json", path, NULL
+    };
+    struct proc p = { .argv = argv, .timeout_s = INFO_TIMEOUT_S };
+    json_object *o = NULL;
+    int rc = -1;
+
+    memset(info, 0, sizeof(*info));
+    if (proc_run(&p, e))
+        goto out;
+    o = json_parse_object(p.out, p.out_len, "qemu-img info", e);
+    if (!o || image_info_parse(o, "qemu-img info", info, e))
+        goto out;
+    rc = 0;
+
+out:
+    if (rc)
+        err_wrap(e, "%s", path);
+    json_object_put(o);
+    free(p.out);
+    return rc;
+}
+
+void image_info_free(struct image_info *info)
+{
+    size_t i;
+
+    for (i = 0; i < info->nsnapshots; i++) {
+        free(info->snapshots[i].name);
+        free(info->snapshots[i].stamp);
+    }
+    free(info->snapshots);
+    memset(info, 0, sizeof(*info));
+}
+
+const struct image_snapshot *image_info_find(const struct image_info *info,
+                                             const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < info->nsnapshots; i++)
+        if (!strcmp(info->snapshots[i].name, name))
+            return &info->snapshots[i];
+    return NULL;
+}
+
+int image_check_free(const char *path, unsigned wait_s, struct err *e)
+{
+    char *who = NULL;
+    int rc = holder_find(path, wait_s, &who, e);
+
+    if (rc > 0)
+        rc = err_set(e, SNAP_FAILED, "%s is in use by %s", path, who);
+    free(who);
+    return rc;
+}
+
+int image_write(const char *path, const char *const *args, struct err *e)
+{
+    const char *argv[MAX_ARGS] = { "qemu-img" };
+    struct proc p = {
+        .argv = argv, .timeout_s = WRITE_TIMEOUT_S, .uninterruptible = true,
+    };
+    size_t i;
+    int rc;
+
+    for (i = 0; args[i] && i + 2 < MAX_ARGS; i++)
+        argv[i + 1] = args[i];
+    if (image_check_free(path, HOLDER_WAIT_S, e))
+        return -1;
+    rc = proc_run(&p, e);
+    free(p.out);
+    return rc;
+}
+
+int image_inode(const char *path, uint64_t *inode_r, struct err *e)
+{
+    struct stat st;
+
+    if (stat(path, &st))
+        return err_errno(e, "cannot look at %s", path);
+    *inode_r = st.st_ino;
+    return 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,76 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * Disk images on their own: what qemu-img says of them and does to them, and
+ * who else has them open.
+ *
+ * qemu-img takes no lock that a domain's backend would honour (xen-block
+ * opens with locking=off), so every call that writes goes through
+ * image_write(), which looks for holders first (DESIGN section 5, rule 1).
+ */
+
+#ifndef SNAPSHOT_IMAGE_H
+#define SNAPSHOT_IMAGE_H
+
+#include "json.h"
+
+struct image_snapshot {
+    char *name;
+    char *stamp;        /* its creation, "seconds.nanoseconds" */
+};
+
+struct image_info {
+    uint64_t virtual_size;
+    bool corrupt;       /* qcow2's mark */
+    struct image_snapshot *snapshots;
+    size_t nsnapshots;
+};
+
+/*
+ * From QEMU's ImageInfo (qapi/block-core.json), which qemu-img and QMP both
+ * give.  "what" names the image in errors.
+ */
+int image_info_parse(json_object *o, const char *what,
+                     struct image_info *info, struct err *e);
+/* Of a file, also while it is in use; opened for reading only. */
+int image_info_read(const char *path, const char *format,
+                    struct image_info *info, struct err *e);
+void image_info_free(struct image_info *info);
+/* NULL if it has no internal snapshot of that name. */
+const struct image_snapshot *image_info_find(const struct image_info *info,
+                                             const char *name);
+
+/*
+ * 0 if nobody holds the image: no domain's disk, no process, no loop device.
+ * Else -1 and the error says who.  Waits up to wait_s seconds for a holder
+ * to let go: a destroyed domain's QEMU takes a moment to end.
+ */
+int image_check_free(const char *path, unsigned wait_s, struct err *e);
+
+/*
+ * Runs qemu-img with these arguments (NULL at the end) to change the image,
+ * after image_check_free().
+ */
+int image_write(const char *path, const char *const *args, struct err *e);
+
+/* The inode of the file; follows links, as QEMU does. */
+int image_inode(const char *path, uint64_t *inode_r, struct err *e);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,86 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+
+static volatile sig_atomic_t came;
+static int wake[2] = { -1, -1 };
+
+static void note(int sig)
+{
+    int saved = errno;
+    ssize_t n;
+
+    came = sig;
+    n = write(wake[1], "", 1);
+    (void)n;        /* the pipe being full says the same */
+    errno = saved;
+}
+
+int interrupt_catch(struct err *e)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    struct sigaction sa;
+    size_t i;
+
+    if (wake[0] >= 0)
+        return 0;
+    if (pipe2(wake, O_CLOEXEC | O_NONBLOCK))
+        return err_errno(e, "cannot make a pipe");
+    memset(&sa, 0, sizeof(sa));
+    sigfillset(&sa.sa_mask);
+    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction old;
+
+        if (sigaction(signals[i], NULL, &old))
+            return err_errno(e, "cannot read a signal's action");
+        /* nohup and background jobs chose to ignore it: that stays. */
+        if (old.sa_handler == SIG_IGN)
+            continue;
+        sa.sa_handler = note;
+        if (sigaction(signals[i], &sa, NULL))
+            return err_errno(e, "cannot catch signals");
+    }
+    sa.sa_handler = SIG_IGN;
+    if (sigaction(SIGPIPE, &sa, NULL))
+        return err_errno(e, "cannot ignore SIGPIPE");
+    return 0;
+}
+
+int interrupt_pending(void)
+{
+    return came;
+}
+
+int interrupt_fd(void)
+{
+    return wake[0];
+}
+
+int interrupt_error(struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "interrupted by signal %d (%s)", (int)came,
+                   strsignal(came));
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,40 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT ask an operation to stop: they are
+ * noted, and the operation undoes itself and gets the guest running before
+ * the process ends (DESIGN section 5, rule 2).  SIGPIPE is ignored; writes
+ * report EPIPE.
+ */
+
+#ifndef SNAPSHOT_INTERRUPT_H
+#define SNAPSHOT_INTERRUPT_H
+
+#include "err.h"
+
+int interrupt_catch(struct err *e);
+/* The signal that came, or 0. */
+int interrupt_pending(void);
+/* Readable from the moment a signal came: for poll(). */
+int interrupt_fd(void);
+/* Fills the error "interrupted by ..." and returns -1. */
+int interrupt_error(struct err *e);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

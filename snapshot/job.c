@@ -1,0 +1,155 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <string.h>
+
+#include "job.h"
+#include "mem.h"
+
+#define JOURNAL_FORMAT "xl-snapshot-journal"
+#define JOURNAL_VERSION 1
+#define MAX_STEPS 100000
+
+static const char *const op_names[] = {
+    [OP_CREATE] = "create", [OP_REVERT] = "revert", [OP_DELETE] = "delete",
+};
+
+const char *job_op_name(enum op op)
+{
+    return op_names[op];
+}
+
+static json_object *plan_to_json(const struct plan *p)
+{
+    json_object *arr = json_object_new_array();
+    size_t i;
+
+    for (i = 0; i < p->n; i++) {
+        json_object *step = json_object_new_object();
+
+        json_add_str(step, "do", plan_verb_name(p->steps[i].verb));
+        json_add_u64(step, "disk", p->steps[i].disk);
+        json_object_array_add(arr, step);
+    }
+    return arr;
+}
+
+json_object *job_to_json(const struct job *j)
+{
+    json_object *o = json_object_new_object();
+
+    json_add_str(o, "format", JOURNAL_FORMAT);
+    json_add_u64(o, "version", JOURNAL_VERSION);
+    json_add_str(o, "operation", op_names[j->op]);
+    json_add_u64(o, "domid", j->domid);
+    json_add_bool(o, "paused", j->paused);
+    json_object_object_add(o, "steps", plan_to_json(&j->plan));
+    json_add_u64(o, "commit", j->plan.commit);
+    json_object_object_add(o, "snapshot", meta_to_json(&j->s));
+    return o;
+}
+
+static int parse_step(json_object *o, struct json_at at,
+                      const struct snapshot *s, struct step *step,
+                      struct err *e)
+{
+    const char *verb;
+    uint64_t disk;
+
+    if (!json_object_is_type(o, json_type_object))
+        return err_set(e, SNAP_NEEDS_USER, "%s: a step is not an object",
+                       at.what);
+    if (json_str(o, "do", at, &verb, e) ||
+        json_u64(o, "disk", at, s->ndisks, &disk, e))
+        return -1;
+    step->verb = plan_verb(verb);
+    step->disk = disk;
+    if (step->verb == STEP_COUNT || (disk && disk >= s->ndisks))
+        return err_set(e, SNAP_NEEDS_USER, "%s: no such step as '%s' on disk "
+                       "%zu", at.what, verb, step->disk);
+    return 0;
+}
+
+static int parse_plan(json_object *o, const char *what, struct job *j,
+                      struct err *e)
+{
+    struct json_at at = { what, "steps" }, top = { what, "" };
+    json_object *arr;
+    uint64_t commit;
+    size_t i, n;
+
+    if (json_arr(o, "steps", top, &arr, e))
+        return -1;
+    n = json_object_array_length(arr);
+    if (n > MAX_STEPS ||
+        json_u64(o, "commit", top, n ? n - 1 : 0, &commit, e))
+        return err_set(e, SNAP_NEEDS_USER, "%s: wrong steps", what);
+    j->plan.steps = mem_zalloc(n, sizeof(*j->plan.steps));
+    j->plan.n = n;
+    j->plan.commit = commit;
+    for (i = 0; i < n; i++)
+        if (parse_step(json_object_array_get_idx(arr, i), at, &j->s,
+                       &j->plan.steps[i], e))
+            return -1;
+    return 0;
+}
+
+int job_parse(json_object *o, const char *what, struct job *j,
+              struct err *e)
+{
+    struct json_at top = { what, "" };
+    const char *format, *op;
+    json_object *s;
+    uint64_t version, domid;
+    int rc = -1;
+
+    if (json_str(o, "format", top, &format, e) ||
+        json_u64(o, "version", top, JOURNAL_VERSION, &version, e) ||
+        json_str(o, "operation", top, &op, e) ||
+        json_u64(o, "domid", top, UINT32_MAX, &domid, e) ||
+        json_obj(o, "snapshot", top, &s, e))
+        goto out;
+    for (j->op = 0; j->op < OP_COUNT; j->op++)
+        if (!strcmp(op_names[j->op], op))
+            break;
+    if (j->op == OP_COUNT || strcmp(format, JOURNAL_FORMAT)) {
+        err_set(e, SNAP_NEEDS_USER, "%s: not a journal of this version",
+                what);
+        goto out;
+    }
+    j->domid = domid;
+    j->paused = json_true(o, "paused");
+    rc = meta_parse(s, what, &j->s, e) || parse_plan(o, what, j, e) ? -1 : 0;
+
+out:
+    if (rc) {
+        e->status = SNAP_NEEDS_USER;
+        job_free(j);
+    }
+    return rc;
+}
+
+void job_free(struct job *j)
+{
+    memory_close(j->memory);
+    j->memory = NULL;
+    disk_host_close(&j->host);
+    plan_free(&j->plan);
+    meta_free(&j->s);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,64 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * A job: one operation on one snapshot, as its steps see it.  What is needed
+ * to undo or complete it after a crash goes into the journal's header
+ * (job_to_json); the rest lives only while the operation runs.
+ */
+
+#ifndef SNAPSHOT_JOB_H
+#define SNAPSHOT_JOB_H
+
+#include "disk.h"
+#include "memory.h"
+#include "plan.h"
+#include "report.h"
+#include "store.h"
+
+enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_COUNT };
+
+struct job {
+    /* in the journal */
+    enum op op;
+    struct snapshot s;          /* to be made, gone back to, deleted */
+    struct plan plan;
+    uint32_t domid;             /* create: the domain, with s.domain.uuid */
+    bool paused;                /* leave the domain paused */
+
+    /* not in the journal */
+    struct store *st;
+    const struct reporter *rep;
+    struct disk_host host;
+    struct memory_writer *memory;
+    uint64_t memory_kib;        /* expected size of the memory image */
+    uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */
+    uint64_t downtime_ms;
+};
+
+const char *job_op_name(enum op op);    /* "create" ... */
+
+/* The journal's header; the caller's to put. */
+json_object *job_to_json(const struct job *j);
+/* Fills in a zeroed job; st and rep are left to the caller. */
+int job_parse(json_object *o, const char *what, struct job *j,
+              struct err *e);
+void job_free(struct job *j);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

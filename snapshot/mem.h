@@ -1,0 +1,36 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * Small allocations.  They end the process when memory is out: the journal
+ * makes that the same as a crash, from which the next command recovers
+ * (txn.h).  What is returned is freed by the caller with free().
+ */
+
+#ifndef SNAPSHOT_MEM_H
+#define SNAPSHOT_MEM_H
+
+#include <stddef.h>
+
+void *mem_zalloc(size_t n, size_t size);
+void *mem_grow(void *p, size_t n, size_t size);
+char *mem_strdup(const char *s);                /* NULL stays NULL */
+char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

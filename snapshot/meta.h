@@ -1,0 +1,80 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * The metadata of one snapshot: struct snapshot and its JSON form,
+ * snapshot.json version 1 (DESIGN section 3).  Pure.
+ *
+ * A snapshot is made zeroed or by meta_parse(), and freed by
+ * meta_free(); every string is its own.
+ */
+
+#ifndef SNAPSHOT_META_H
+#define SNAPSHOT_META_H
+
+#include "json.h"
+
+#define META_FORMAT "xl-snapshot"
+#define META_VERSION 1
+#define META_MEMORY_FILE "memory.xl"
+
+struct snapshot_disk {
+    char *vdev;             /* xvda, hda ... */
+    char *path;             /* as the domain's configuration names it */
+    char *format;           /* libxl's word: qcow2, raw ... */
+    char *backend;          /* libxl's word: qdisk, phy ... */
+    char *type;             /* a disk kind (disk.h), or "none" */
+    char *part;             /* the part's name: "snapshot", "file", "volume" */
+    char *reason;           /* why there is no part, for "none" */
+    char *stamp;            /* of the part: proves that it is the same one */
+    uint64_t virtual_size;  /* bytes the guest sees */
+    uint64_t inode;         /* of the image file */
+};
+
+struct snapshot {
+    char *name, *description;
+    uint64_t creation_time;             /* seconds since the epoch */
+    char *parent;                       /* NULL for a root */
+    struct { char *name, *uuid, *type, *state; } domain;
+    struct { char *hostname, *xen, *qemu, *cpu; } host;
+    uint64_t downtime_ms;
+    struct {
+        char *file, *compression, *checksum;
+        uint64_t size, stored_size;     /* bytes before and after compression */
+    } memory;
+    struct snapshot_disk *disks;
+    size_t ndisks;
+    char *config;                       /* libxl's JSON */
+    json_object *raw;                   /* what was parsed: keeps its keys */
+};
+
+/* "what" names the source in errors; s is freed again on failure. */
+int meta_parse(json_object *o, const char *what, struct snapshot *s,
+               struct err *e);
+/* The caller's to put.  Keys of a later minor version are kept. */
+json_object *meta_to_json(const struct snapshot *s);
+void meta_free(struct snapshot *s);
+
+/* True if this disk has a part in the snapshot. */
+bool meta_disk_has_part(const struct snapshot_disk *d);
+
+/* The text that goes to a file, with a final newline; caller frees. */
+char *meta_text(json_object *o);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

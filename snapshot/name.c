@@ -1,0 +1,87 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+#include "mem.h"
+#include "name.h"
+
+int name_check(const char *name, struct err *e)
+{
+    size_t len = strlen(name);
+
+    if (len < 1 || len > NAME_MAX_LEN)
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' has %zu characters: "
+                       "1 to %d are allowed", name, len, NAME_MAX_LEN);
+    if (strspn(name, "0123456789") == len)
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' is only digits: "
+                       "qemu-img would take it for an id; start it with a "
+                       "letter", name);
+    if (!((name[0] >= 'a' && name[0] <= 'z') ||
+          (name[0] >= 'A' && name[0] <= 'Z') || name[0] == '_'))
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' must start with a "
+                       "letter or '_'", name);
+    if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                     "0123456789._-") != len)
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' may hold only "
+                       "letters, digits, '.', '_' and '-'", name);
+    return 0;
+}
+
+int name_check_domain(const char *name, struct err *e)
+{
+    const char *p;
+
+    if (!name[0] || name[0] == '.' || strlen(name) > NAME_MAX - 16)
+        return err_set(e, SNAP_USAGE, "'%s' cannot be used as the name of a "
+                       "domain's snapshot directory", name);
+    for (p = name; *p; p++)
+        if (*p == '/' || iscntrl((unsigned char)*p))
+            return err_set(e, SNAP_USAGE, "domain name '%s' holds a '/' or a "
+                           "control character, which a directory's name "
+                           "cannot", name);
+    return 0;
+}
+
+int name_expand(const char *template, time_t now, char **name_r,
+                struct err *e)
+{
+    char buf[256];
+    struct tm tm;
+
+    if (!template)
+        template = "auto-%Y%m%dT%H%M%SZ";
+    if (!strchr(template, '%')) {
+        *name_r = mem_strdup(template);
+    } else {
+        if (!gmtime_r(&now, &tm))
+            return err_errno(e, "cannot tell the time");
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        /* strftime reads no arguments: a user's template is harmless. */
+        if (!strftime(buf, sizeof(buf), template, &tm))
+#pragma GCC diagnostic pop
+            return err_set(e, SNAP_USAGE, "snapshot name '%s' is too long or "
+                           "empty", template);
+        *name_r = mem_strdup(buf);
+    }
+    return name_check(*name_r, e);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

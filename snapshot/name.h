@@ -1,0 +1,47 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * Names of snapshots and domains (DESIGN section 2).  A snapshot's name is
+ * also a directory's and a qcow2 snapshot's name, where digits alone would
+ * be read as an id.
+ */
+
+#ifndef SNAPSHOT_NAME_H
+#define SNAPSHOT_NAME_H
+
+#include <time.h>
+
+#include "err.h"
+
+#define NAME_MAX_LEN 63
+
+/* SNAP_USAGE with the reason if the name is not allowed. */
+int name_check(const char *name, struct err *e);
+/* A domain's name becomes a directory: no '/', no leading dot. */
+int name_check_domain(const char *name, struct err *e);
+/*
+ * Expands strftime escapes of the template at the time given (UTC), or
+ * makes auto-YYYYMMDDTHHMMSSZ if there is none; the result is checked.
+ * *name_r is the caller's to free.
+ */
+int name_expand(const char *template, time_t now, char **name_r,
+                struct err *e);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,60 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * Running programs: argv, never a shell.  The child gets no descriptor but
+ * 0, 1 and 2, default signals and a process group of its own, so that a
+ * Ctrl-C reaches only us and we decide what becomes of it.
+ *
+ * No child outlives proc_run(): libxl reaps every child of the process
+ * while one of its calls runs (libxl_event.h, libxl_sigchld_owner_libxl).
+ */
+
+#ifndef SNAPSHOT_PROC_H
+#define SNAPSHOT_PROC_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "err.h"
+
+struct proc {
+    /* in */
+    const char *const *argv;    /* argv[0] is looked up in PATH and sbin */
+    unsigned timeout_s;         /* 0: none */
+    bool uninterruptible;       /* go on when a signal came (interrupt.h) */
+    /* Gives the child's stdin: bytes read, 0 at the end, -1 to give up. */
+    ssize_t (*source)(void *arg, void *buf, size_t len);
+    void *source_arg;
+    /* out */
+    char *out;                  /* stdout, NUL-terminated; caller frees */
+    size_t out_len;
+    char why[512];              /* last line of stderr */
+};
+
+/*
+ * 0 if the program exited with status 0.  Else -1 with an error that names
+ * the program, the reason and its last line on stderr.
+ */
+int proc_run(struct proc *p, struct err *e);
+
+/* The words of argv for a message or a log. */
+char *proc_words(const char *const *argv);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,193 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "domain.h"
+#include "mem.h"
+#include "qemu.h"
+#include "qmp.h"
+
+struct qemu {
+    struct qmp *qmp;
+    char *version;
+};
+
+static int get_version(struct qemu *q, struct err *e)
+{
+    struct json_at at = { "QMP", "query-version" };
+    json_object *v = NULL, *n = NULL;
+    uint64_t major, minor, micro;
+    int rc = -1;
+
+    if (qmp_run(q->qmp, "query-version", NULL, &v, e))
+        return -1;
+    if (!json_obj(v, "qemu", at, &n, e) &&
+        !json_u64(n, "major", at, 999, &major, e) &&
+        !json_u64(n, "minor", at, 999, &minor, e) &&
+        !json_u64(n, "micro", at, 9999, &micro, e)) {
+        q->version = mem_printf("%" PRIu64 ".%" PRIu64 ".%" PRIu64, major,
+                                minor, micro);
+        rc = 0;
+    }
+    json_object_put(v);
+    return rc;
+}
+
+int qemu_open(uint32_t domid, struct qemu **q_r, struct err *e)
+{
+    struct qemu *q = mem_zalloc(1, sizeof(*q));
+    char *path = domain_qmp_path(domid);
+    int rc = qmp_open(path, &q->qmp, e);
+
+    free(path);
+    if (!rc)
+        rc = get_version(q, e);
+    if (rc) {
+        qemu_close(q);
+        q = NULL;
+    }
+    *q_r = q;
+    return rc;
+}
+
+void qemu_close(struct qemu *q)
+{
+    if (!q)
+        return;
+    qmp_close(q->qmp);
+    free(q->version);
+    free(q);
+}
+
+const char *qemu_version(const struct qemu *q)
+{
+    return q->version;
+}
+
+/* Is this element of query-named-block-nodes the image in that format? */
+static bool node_matches(json_object *node, const struct stat *image,
+                         const char *format)
+{
+    struct json_at at = { "QMP", "" };
+    const char *drv, *file;
+    struct stat st;
+    struct err ignored;
+
+    return json_object_is_type(node, json_type_object) &&
+           !json_str(node, "drv", at, &drv, &ignored) &&
+           !strcmp(drv, format) &&
+           !json_str(node, "file", at, &file, &ignored) &&
+           file[0] == '/' && !stat(file, &st) &&
+           st.st_dev == image->st_dev && st.st_ino == image->st_ino;
+}
+
+static int match_nodes(json_object *nodes, const char *path,
+                       const char *format, json_object **node_r,
+                       struct err *e)
+{
+    struct stat st;
+    size_t i;
+
+    *node_r = NULL;
+    if (stat(path, &st))
+        return err_errno(e, "cannot look at %s", path);
+    for (i = 0; i < json_object_array_length(nodes); i++) {
+        json_object *node = json_object_array_get_idx(nodes, i);
+
+        if (!node_matches(node, &st, format))
+            continue;
+        if (*node_r)
+            return err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest "
+                           "still uses its emulated disks (its PV drivers "
+                           "are not up)", path);
+        *node_r = node;
+    }
+    return *node_r ? 1 : 0;
+}
+
+int qemu_find_node(struct qemu *q, const char *path, const char *format,
+                   char **node_r, struct image_info *info, struct err *e)
+{
+    struct json_at at = { "QMP", "query-named-block-nodes" };
+    json_object *nodes = NULL, *node, *image;
+    const char *name;
+    int rc;
+
+    *node_r = NULL;
+    if (qmp_run(q->qmp, "query-named-block-nodes", NULL, &nodes, e))
+        return -1;
+    if (!json_object_is_type(nodes, json_type_array)) {
+        rc = err_set(e, SNAP_FAILED, "QMP: query-named-block-nodes gave no "
+                     "array");
+        goto out;
+    }
+    rc = match_nodes(nodes, path, format, &node, e);
+    if (rc <= 0)
+        goto out;
+    rc = -1;
+    if (json_str(node, "node-name", at, &name, e))
+        goto out;
+    if (info && (json_obj(node, "image", at, &image, e) ||
+                 image_info_parse(image, path, info, e)))
+        goto out;
+    *node_r = mem_strdup(name);
+    rc = 1;
+
+out:
+    json_object_put(nodes);
+    return rc;
+}
+
+int qemu_transaction(struct qemu *q, json_object *actions, struct err *e)
+{
+    json_object *args = json_object_new_object();
+
+    json_object_object_add(args, "actions", actions);
+    return qmp_run(q->qmp, "transaction", args, NULL, e);
+}
+
+/* blockdev-snapshot-internal-sync and its deletion name a node "device". */
+static json_object *snapshot_args(const char *node, const char *name)
+{
+    json_object *args = json_object_new_object();
+
+    json_add_str(args, "device", node);
+    json_add_str(args, "name", name);
+    return args;
+}
+
+json_object *qemu_snapshot_action(const char *node, const char *name)
+{
+    json_object *action = json_object_new_object();
+
+    json_add_str(action, "type", "blockdev-snapshot-internal-sync");
+    json_object_object_add(action, "data", snapshot_args(node, name));
+    return action;
+}
+
+int qemu_delete_snapshot(struct qemu *q, const char *node, const char *name,
+                         struct err *e)
+{
+    return qmp_run(q->qmp, "blockdev-snapshot-delete-internal-sync",
+                   snapshot_args(node, name), NULL, e);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

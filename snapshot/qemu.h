@@ -1,0 +1,60 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * The device model of a running domain, as far as disks go: its block nodes
+ * and the snapshot commands (qapi/block-core.json).
+ *
+ * A node is found by the image that it has open, compared by device and
+ * inode, never by its name alone.  An image that is open in more than one
+ * node (an HVM guest that still uses its emulated disks) is refused.
+ */
+
+#ifndef SNAPSHOT_QEMU_H
+#define SNAPSHOT_QEMU_H
+
+#include "image.h"
+
+struct qemu;
+
+/* Connects to the domain's QEMU. */
+int qemu_open(uint32_t domid, struct qemu **q_r, struct err *e);
+void qemu_close(struct qemu *q);
+/* "7.2.19"; owned by q. */
+const char *qemu_version(const struct qemu *q);
+
+/*
+ * The node that has the image open, in this format: 1 with its name (the
+ * caller's to free) and, if info is given, what it says of the image; 0 if
+ * this QEMU does not have the image; -1.
+ */
+int qemu_find_node(struct qemu *q, const char *path, const char *format,
+                   char **node_r, struct image_info *info, struct err *e);
+
+/*
+ * One "transaction" of all actions, a JSON array that is taken over: all or
+ * none of them happen.
+ */
+int qemu_transaction(struct qemu *q, json_object *actions, struct err *e);
+/* An action for it. */
+json_object *qemu_snapshot_action(const char *node, const char *name);
+int qemu_delete_snapshot(struct qemu *q, const char *node, const char *name,
+                         struct err *e);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

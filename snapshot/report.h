@@ -1,0 +1,47 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * What the engine tells its user on the way, beside the result: the command
+ * line decides whether and how it is shown.
+ */
+
+#ifndef SNAPSHOT_REPORT_H
+#define SNAPSHOT_REPORT_H
+
+#include <stdint.h>
+
+struct reporter {
+    /* One line about something noteworthy, such as a recovery. */
+    void (*note)(void *arg, const char *line);
+    /*
+     * Bytes done of a total; from another thread while memory is written.
+     * done == total ends it.
+     */
+    void (*progress)(void *arg, const char *what, uint64_t done,
+                     uint64_t total);
+    void *arg;
+};
+
+void report_note(const struct reporter *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void report_progress(const struct reporter *r, const char *what,
+                     uint64_t done, uint64_t total);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

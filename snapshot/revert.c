@@ -1,0 +1,198 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "create.h"
+#include "mem.h"
+#include "name.h"
+#include "session.h"
+
+static int check_memory_image(struct job *j, struct err *e)
+{
+    char *what = store_file_path(j->st, STORE_COMMITTED, j->s.name,
+                                 j->s.memory.file);
+    int dirfd = store_dir(j->st, STORE_COMMITTED, j->s.name, e);
+    int rc = dirfd < 0 ? -1 : memory_verify(dirfd, &j->s, what, e);
+
+    if (dirfd >= 0)
+        close(dirfd);
+    free(what);
+    return rc;
+}
+
+/* Enough memory once the running domain, if any, is gone. */
+static int check_free_memory(const struct job *j, const struct domain *d,
+                             struct err *e)
+{
+    uint64_t have, need = j->s.memory.size / 1024;
+
+    if (domain_free_memory(&have, e))
+        return -1;
+    have += d ? d->used_kib : 0;
+    if (have < need)
+        return err_set(e, SNAP_FAILED, "domain %s needs %" PRIu64 " MiB of "
+                       "memory, and %" PRIu64 " MiB are free",
+                       j->s.domain.name, need / 1024, have / 1024);
+    return 0;
+}
+
+/* No other domain or program may hold an image that will be changed. */
+static int check_holders(const struct job *j, const struct domain *d,
+                         struct err *e)
+{
+    size_t i;
+
+    /* While the domain runs, it holds its images itself. */
+    for (i = 0; !d && i < j->s.ndisks; i++)
+        if (meta_disk_has_part(&j->s.disks[i]) &&
+            image_check_free(j->s.disks[i].path, 0, e))
+            return err_wrap(e, "disk %s", j->s.disks[i].vdev);
+    return 0;
+}
+
+/* Everything that could fail later, before the domain is touched. */
+static int check(struct job *j, const struct domain *d, bool force,
+                 struct err *e)
+{
+    struct err problems = { 0 };
+    struct err one;
+    size_t i;
+
+    if (check_memory_image(j, &one))
+        err_add(&problems, "%s", one.text);
+    if (domain_check_config(j->s.config, &one))
+        err_add(&problems, "%s", one.text);
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_verify(&j->s.disks[i], force, &one))
+            err_add(&problems, "%s", one.text);
+    if (check_free_memory(j, d, &one))
+        err_add(&problems, "%s", one.text);
+    if (check_holders(j, d, &one))
+        err_add(&problems, "%s", one.text);
+    if (problems.status == SNAP_OK)
+        return 0;
+    *e = problems;
+    return -1;
+}
+
+static int no_such(const struct session *s, const char *name, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "domain %s has no snapshot %s (see 'xl "
+                   "snapshot-list %s')", s->st.domain, name, s->st.domain);
+}
+
+/* The snapshot, read anew so that the job owns it. */
+static int load(struct session *s, const char *name, struct snapshot *snap,
+                struct err *e)
+{
+    if (tree_find(&s->tree, name) == TREE_NONE)
+        return no_such(s, name, e);
+    return store_load(&s->st, STORE_COMMITTED, name, snap, e);
+}
+
+static bool wants_pause(const struct snap_revert *req,
+                        const struct snapshot *s)
+{
+    if (req->run == SNAP_AS_IT_WAS)
+        return !strcmp(s->domain.state,
+                       domain_state_name(DOMAIN_PAUSED));
+    return req->run == SNAP_PAUSED;
+}
+
+static int revert_in(struct session *s, const struct snap_revert *req,
+                     struct snapshot *to_r, uint64_t *downtime_ms_r,
+                     struct err *e)
+{
+    struct err problems = { 0 };
+    struct domain d = { 0 };
+    struct job j;
+    int found = domain_find(s->st.domain, &d, e), rc = -1;
+
+    session_job(s, OP_REVERT, &j);
+    if (found < 0 || load(s, req->name, &j.s, e))
+        goto out;
+    j.paused = wants_pause(req, &j.s);
+    if (plan_revert(&j.s, found ? &d : NULL, j.paused, req->force, &j.plan,
+                    &problems)) {
+        *e = problems;
+        goto out;
+    }
+    if (check(&j, found ? &d : NULL, req->force, e) ||
+        session_run(s, &j, e))
+        goto out;
+    *downtime_ms_r = j.downtime_ms;
+    *to_r = j.s;
+    memset(&j.s, 0, sizeof(j.s));
+    rc = 0;
+
+out:
+    domain_free(&d);
+    job_free(&j);
+    return rc;
+}
+
+/* --save: the present state becomes a snapshot of its own. */
+static int save_present(struct session *s, const struct snap_revert *req,
+                        struct err *e)
+{
+    struct snap_create create = {
+        .domain = s->st.domain, .name = req->save_name,
+        .description = "state before a revert",
+    };
+    struct snapshot made;
+    int rc;
+
+    /* A revert that cannot be is said before, not after. */
+    if (tree_find(&s->tree, req->name) == TREE_NONE)
+        return no_such(s, req->name, e);
+    rc = create_in_session(s, &create, &made, e);
+    if (rc)
+        return err_wrap(e, "cannot save the present state");
+    report_note(s->env->rep, "the present state of domain %s is saved as "
+                "snapshot %s", s->st.domain, made.name);
+    meta_free(&made);
+    return session_reload(s, e);
+}
+
+int snap_revert(const struct snap_env *env, const struct snap_revert *req,
+                struct snapshot *to_r, uint64_t *downtime_ms_r,
+                struct err *e)
+{
+    struct session s;
+    char *domain = NULL;
+    int rc = -1;
+
+    memset(to_r, 0, sizeof(*to_r));
+    *downtime_ms_r = 0;
+    if (name_check(req->name, e) ||
+        session_domain_name(req->domain, &domain, e) ||
+        session_open(env, domain, false, req->force, req->wait_s, &s, e))
+        goto out;
+    if (!req->save || !save_present(&s, req, e))
+        rc = revert_in(&s, req, to_r, downtime_ms_r, e);
+    session_close(&s);
+
+out:
+    free(domain);
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,125 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "journal.h"
+#include "mem.h"
+#include "name.h"
+#include "session.h"
+#include "txn.h"
+
+int session_domain_name(const char *word, char **name_r, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(word, &d, e);
+
+    *name_r = NULL;
+    if (rc < 0)
+        return -1;
+    *name_r = mem_strdup(rc > 0 ? d.name : word);
+    domain_free(&d);
+    return name_check_domain(*name_r, e);
+}
+
+static int recover(struct session *s, bool supersede, struct err *e)
+{
+    char *name = NULL;
+    enum op op;
+    int rc;
+
+    if (s->env->plan && journal_exists(&s->st))
+        return err_set(e, SNAP_FAILED, "an interrupted operation on domain %s "
+                       "is not recovered yet: any command without -N does "
+                       "that first", s->st.domain);
+    rc = txn_recover(&s->st, s->env->rep, &op, &name, e);
+    if (rc && supersede && op == OP_REVERT) {
+        report_note(s->env->rep, "the unfinished revert to %s is given up: "
+                    "%s", name, e->text);
+        rc = 0;
+    }
+    free(name);
+    return rc;
+}
+
+int session_reload(struct session *s, struct err *e)
+{
+    struct err problems = { 0 };
+
+    tree_free(&s->tree);
+    if (tree_load(&s->st, &s->tree, &problems, e))
+        return -1;
+    if (problems.status != SNAP_OK)
+        report_note(s->env->rep, "warning: %s", problems.text);
+    return 0;
+}
+
+int session_open(const struct snap_env *env, const char *domain, bool create,
+                 bool supersede, unsigned wait_s, struct session *s,
+                 struct err *e)
+{
+    memset(s, 0, sizeof(*s));
+    s->env = env;
+    if (interrupt_catch(e) ||
+        store_open(&s->st, env->root, domain, create, e))
+        return -1;
+    if (s->st.fd < 0) {
+        err_set(e, SNAP_FAILED, "domain %s has no snapshots", domain);
+        goto fail;
+    }
+    if (store_lock(&s->st, wait_s, e) || recover(s, supersede, e) ||
+        session_reload(s, e))
+        goto fail;
+    return 0;
+
+fail:
+    session_close(s);
+    return -1;
+}
+
+void session_close(struct session *s)
+{
+    tree_free(&s->tree);
+    store_close(&s->st);
+}
+
+void session_job(struct session *s, enum op op, struct job *j)
+{
+    memset(j, 0, sizeof(*j));
+    j->op = op;
+    j->st = &s->st;
+    j->rep = s->env->rep;
+}
+
+int session_run(struct session *s, struct job *j, struct err *e)
+{
+    size_t i;
+
+    if (!s->env->plan)
+        return txn_run(j, e);
+    for (i = 0; i < j->plan.n; i++) {
+        char *text = plan_describe(&j->plan.steps[i], &j->s);
+
+        s->env->plan(s->env->plan_arg, text);
+        free(text);
+    }
+    return 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

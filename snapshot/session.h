@@ -1,0 +1,60 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * What every changing operation begins with: the domain's lock, the recovery
+ * of what a crash left, the tree (DESIGN section 4).
+ */
+
+#ifndef SNAPSHOT_SESSION_H
+#define SNAPSHOT_SESSION_H
+
+#include "job.h"
+#include "snapshot.h"
+
+struct session {
+    const struct snap_env *env;
+    struct store st;
+    struct tree tree;
+};
+
+/*
+ * Opens the session of a domain by its name.  create: the store may be made.
+ * supersede: an unfinished revert that cannot be completed is no error, as
+ * the caller will begin another one.  On failure nothing stays open.
+ */
+int session_open(const struct snap_env *env, const char *domain, bool create,
+                 bool supersede, unsigned wait_s, struct session *s,
+                 struct err *e);
+/* After a change by a job: reads the tree again. */
+int session_reload(struct session *s, struct err *e);
+void session_close(struct session *s);
+
+/* The name behind what the user typed: a domain's, or of one not running. */
+int session_domain_name(const char *word, char **name_r, struct err *e);
+
+/*
+ * A job for this session.  Its snapshot and plan are filled in by the
+ * caller; job_free() ends it.
+ */
+void session_job(struct session *s, enum op op, struct job *j);
+/* Runs it, or in a dry run prints its plan. */
+int session_run(struct session *s, struct job *j, struct err *e);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,99 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * The engine's front: the four operations (DESIGN section 4).  Everything
+ * here returns 0, or -1 with the error and its exit status; nothing prints.
+ *
+ * Calling sequence: domain_init(), then any operation.  The signals of
+ * interrupt.h are caught from the first one on.
+ */
+
+#ifndef SNAPSHOT_SNAPSHOT_H
+#define SNAPSHOT_SNAPSHOT_H
+
+#include "plan.h"
+#include "report.h"
+#include "tree.h"
+
+struct snap_env {
+    const char *root;           /* of the store: STORE_ROOT */
+    const struct reporter *rep;
+    /*
+     * Dry run: everything is checked, nothing changed.  plan() gets each
+     * step in words instead.
+     */
+    void (*plan)(void *arg, const char *step);
+    void *plan_arg;
+};
+
+struct snap_create {
+    const char *domain;         /* name or id */
+    const char *name;           /* may have strftime escapes; NULL: auto- */
+    const char *description;    /* or NULL */
+    struct disk_wish disks;     /* which kind of snapshot for which disk */
+    bool paused;                /* leave the domain paused */
+    unsigned wait_s;            /* for another operation on the domain */
+};
+
+/* *made_r is the snapshot, the caller's to meta_free(). */
+int snap_create(const struct snap_env *env, const struct snap_create *req,
+                struct snapshot *made_r, struct err *e);
+
+enum snap_run { SNAP_AS_IT_WAS, SNAP_RUNNING, SNAP_PAUSED };
+
+struct snap_revert {
+    const char *domain;
+    const char *name;
+    enum snap_run run;
+    bool save;                  /* first snapshot the present state */
+    const char *save_name;      /* or NULL: auto- */
+    bool force;
+    unsigned wait_s;
+};
+
+/* The downtime of a domain that ran goes to *downtime_ms_r. */
+int snap_revert(const struct snap_env *env, const struct snap_revert *req,
+                struct snapshot *to_r, uint64_t *downtime_ms_r,
+                struct err *e);
+
+enum snap_subtree { SNAP_ALONE, SNAP_WITH_CHILDREN, SNAP_ONLY_CHILDREN };
+
+struct snap_delete {
+    const char *domain;
+    char *const *names;
+    size_t nnames;
+    enum snap_subtree subtree;
+    unsigned wait_s;
+};
+
+/* *n_r is how many were deleted, also on failure. */
+int snap_delete(const struct snap_env *env, const struct snap_delete *req,
+                size_t *n_r, struct err *e);
+
+/*
+ * The committed snapshots of a domain; takes no lock.  What is damaged is in
+ * "problems".  *pending_r tells that an operation is unfinished or under
+ * way.  The caller frees *domain_r and the tree.
+ */
+int snap_list(const struct snap_env *env, const char *domain,
+              char **domain_r, struct tree *t_r, bool *pending_r,
+              struct err *problems, struct err *e);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

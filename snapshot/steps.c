@@ -1,0 +1,382 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "interrupt.h"
+#include "mem.h"
+#include "monitor.h"
+#include "steps.h"
+
+/* create */
+
+static int stage(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return store_make_new(j->st, j->s.name, e);
+}
+
+static int stage_undo(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    memory_close(j->memory);
+    j->memory = NULL;
+    return store_remove(j->st, STORE_NEW, j->s.name, e);
+}
+
+static int prepare(struct job *j, const struct step *step, struct err *e)
+{
+    size_t i;
+
+    (void)step;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_prepare(&j->host, &j->s.disks[i], e))
+            return -1;
+    return 0;
+}
+
+/* Removes the parts of all disks, whatever became of the domain. */
+static int prepare_undo(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    struct err all = { 0 };
+    size_t i;
+
+    (void)step;
+    disk_host_close(&j->host);
+    if (disk_host_open(j->s.domain.name, &j->host, e))
+        return -1;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_remove(&j->host, &j->s.disks[i], e))
+            err_add(&all, "%s", e->text);
+    if (all.status != SNAP_OK) {
+        *e = all;
+        return -1;
+    }
+    return 0;
+}
+
+static int hold_monitor(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    (void)step;
+    return monitor_hold(j->s.domain.name, e);
+}
+
+static int release_monitor(struct job *j, const struct step *step,
+                           struct err *e)
+{
+    (void)step;
+    return monitor_release(j->s.domain.name, e);
+}
+
+static int save(struct job *j, const struct step *step, struct err *e)
+{
+    char *what = store_file_path(j->st, STORE_NEW, j->s.name,
+                                 j->s.memory.file);
+    int dirfd = store_dir(j->st, STORE_NEW, j->s.name, e), rc = -1;
+    struct err why;
+
+    (void)step;
+    if (dirfd < 0 ||
+        memory_create(dirfd, what, j->s.config, j->memory_kib * 1024, j->rep,
+                      &j->memory, e))
+        goto out;
+    j->stopped_ms = clock_ms();
+    rc = domain_suspend(j->domid, memory_fd(j->memory), e);
+    /* A full disk makes libxl fail too; the disk is what the user needs. */
+    if (memory_finish(j->memory, &j->s, &why)) {
+        *e = why;
+        rc = -1;
+    }
+    /* A Ctrl-C reaches libxl's helper as well, which reports it its way. */
+    if (rc && interrupt_pending())
+        interrupt_error(e);
+
+out:
+    if (dirfd >= 0)
+        close(dirfd);
+    free(what);
+    return rc;
+}
+
+/* The guest runs again, as before: DESIGN section 5, rule 2. */
+static int save_undo(struct job *j, const struct step *step, struct err *e)
+{
+    enum domain_state state;
+    bool same;
+
+    (void)step;
+    if (domain_check(j->domid, j->s.domain.uuid, &same, &state, e))
+        return -1;
+    if (!same)
+        return 0;       /* it ended meanwhile: nothing to resume */
+    if (state == DOMAIN_SUSPENDED &&
+        (domain_resume(j->domid, false, e) ||
+         domain_check(j->domid, j->s.domain.uuid, &same, &state, e)))
+        return -1;
+    /* Only our resume step can have paused it. */
+    if (same && j->paused && state == DOMAIN_PAUSED)
+        return domain_unpause(j->domid, e);
+    return 0;
+}
+
+static int capture(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return disk_capture(&j->host, e);
+}
+
+static int resume(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    if (domain_resume(j->domid, j->paused, e))
+        return -1;
+    if (j->stopped_ms)
+        j->s.downtime_ms = clock_ms() - j->stopped_ms;
+    return 0;
+}
+
+static int record(struct job *j, const struct step *step, struct err *e)
+{
+    size_t i;
+
+    (void)step;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_record(&j->host, &j->s.disks[i], e))
+            return -1;
+    if (memory_sync(j->memory, e))
+        return -1;
+    return store_save(j->st, STORE_NEW, &j->s, e);
+}
+
+static int publish(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return store_move(j->st, j->s.name, STORE_NEW, STORE_COMMITTED, e);
+}
+
+static int publish_happened(struct job *j, struct err *e)
+{
+    (void)e;
+    return store_exists(j->st, STORE_COMMITTED, j->s.name) &&
+           !store_exists(j->st, STORE_NEW, j->s.name);
+}
+
+static int set_current(struct job *j, const struct step *step,
+                       struct err *e)
+{
+    (void)step;
+    return store_set_current(j->st, j->s.domain.uuid, j->s.name, e);
+}
+
+/* revert */
+
+static int destroy(struct job *j, const struct step *step, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    (void)step;
+    if (rc <= 0)
+        return rc;
+    j->stopped_ms = clock_ms();
+    rc = domain_destroy(d.domid, e);
+    domain_free(&d);
+    return rc;
+}
+
+/* As long as a domain of the name runs, its user has lost nothing. */
+static int destroy_happened(struct job *j, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    if (rc > 0)
+        domain_free(&d);
+    return rc < 0 ? -1 : !rc;
+}
+
+static int apply(struct job *j, const struct step *step, struct err *e)
+{
+    return disk_apply(&j->s.disks[step->disk], e);
+}
+
+/*
+ * What a restore that was cut short left.  A paused domain with the
+ * snapshot's uuid has not run yet; any other one is somebody's, who started
+ * it while the revert was unfinished.
+ */
+static int clear_half_restored(struct job *j, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    if (rc <= 0)
+        return rc;
+    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))
+        rc = domain_destroy(d.domid, e);
+    else
+        rc = err_set(e, SNAP_NEEDS_USER, "domain %s was started while its "
+                     "revert to %s was unfinished: shut it down, then run "
+                     "'xl snapshot-revert %s %s'", j->s.domain.name,
+                     j->s.name, j->s.domain.name, j->s.name);
+    domain_free(&d);
+    return rc;
+}
+
+static int restore(struct job *j, const struct step *step, struct err *e)
+{
+    char *what = store_file_path(j->st, STORE_COMMITTED, j->s.name,
+                                 j->s.memory.file);
+    struct memory_reader r = { .fd = -1 };
+    int dirfd = -1, rc = -1;
+
+    (void)step;
+    if (clear_half_restored(j, e))
+        goto out;
+    dirfd = store_dir(j->st, STORE_COMMITTED, j->s.name, e);
+    if (dirfd < 0 || memory_open(dirfd, &j->s, what, j->rep, &r, e))
+        goto out;
+    rc = domain_restore(memory_source, &r, e);
+
+out:
+    if (r.fd >= 0)
+        close(r.fd);
+    if (dirfd >= 0)
+        close(dirfd);
+    free(what);
+    return rc;
+}
+
+static int unpause(struct job *j, const struct step *step, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    (void)step;
+    if (rc <= 0)
+        return rc;
+    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))
+        rc = domain_unpause(d.domid, e);
+    else
+        rc = 0;
+    if (!rc && j->stopped_ms)
+        j->downtime_ms = clock_ms() - j->stopped_ms;
+    domain_free(&d);
+    return rc;
+}
+
+/* delete */
+
+static int hide(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return store_move(j->st, j->s.name, STORE_COMMITTED, STORE_DELETED, e);
+}
+
+static int hide_happened(struct job *j, struct err *e)
+{
+    (void)e;
+    return store_exists(j->st, STORE_DELETED, j->s.name) &&
+           !store_exists(j->st, STORE_COMMITTED, j->s.name);
+}
+
+static int remove_part(struct job *j, const struct step *step,
+                       struct err *e)
+{
+    if (!j->host.running && !j->host.qemu &&
+        disk_host_open(j->s.domain.name, &j->host, e))
+        return -1;
+    return disk_remove(&j->host, &j->s.disks[step->disk], e);
+}
+
+static bool is_parent(const struct snapshot *child, const char *name)
+{
+    return child->parent && !strcmp(child->parent, name);
+}
+
+/*
+ * The tree already sees the children as the parent's (tree_link); this
+ * makes it so on disk, before the ghost goes.
+ */
+static int relink(struct job *j, const struct step *step, struct err *e)
+{
+    char **names = NULL, *current = NULL;
+    size_t n = 0, i;
+    int rc = store_names(j->st, STORE_COMMITTED, &names, &n, e);
+
+    (void)step;
+    for (i = 0; !rc && i < n; i++) {
+        struct snapshot child;
+        struct err damaged;
+
+        /* A damaged snapshot has no parent that could be read either. */
+        if (store_load(j->st, STORE_COMMITTED, names[i], &child, &damaged))
+            continue;
+        if (is_parent(&child, j->s.name)) {
+            free(child.parent);
+            child.parent = mem_strdup(j->s.parent);
+            rc = store_save(j->st, STORE_COMMITTED, &child, e);
+        }
+        meta_free(&child);
+    }
+    store_free_names(names, n);
+    if (!rc)
+        rc = store_get_current(j->st, &current, e);
+    if (!rc && current && !strcmp(current, j->s.name))
+        rc = store_set_current(j->st, j->s.domain.uuid, j->s.parent, e);
+    free(current);
+    return rc;
+}
+
+static int purge(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return store_remove(j->st, STORE_DELETED, j->s.name, e);
+}
+
+static const struct step_ops table[] = {
+    [STEP_STAGE] = { .act = stage, .undo = stage_undo },
+    [STEP_PREPARE] = { .act = prepare, .undo = prepare_undo },
+    [STEP_HOLD_MONITOR] = { .act = hold_monitor, .undo = release_monitor },
+    [STEP_SAVE] = { .act = save, .undo = save_undo },
+    [STEP_CAPTURE] = { .act = capture, .joined = true },
+    [STEP_RESUME] = { .act = resume, .joined = true },
+    [STEP_RELEASE_MONITOR] = { .act = release_monitor, .joined = true },
+    [STEP_RECORD] = { .act = record },
+    [STEP_PUBLISH] = { .act = publish, .happened = publish_happened },
+    [STEP_SET_CURRENT] = { .act = set_current },
+    [STEP_DESTROY] = { .act = destroy, .happened = destroy_happened },
+    [STEP_APPLY] = { .act = apply },
+    [STEP_RESTORE] = { .act = restore },
+    [STEP_UNPAUSE] = { .act = unpause },
+    [STEP_HIDE] = { .act = hide, .happened = hide_happened },
+    [STEP_REMOVE] = { .act = remove_part },
+    [STEP_RELINK] = { .act = relink },
+    [STEP_PURGE] = { .act = purge },
+};
+
+const struct step_ops *steps_find(enum verb v)
+{
+    return &table[v];
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,47 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * What each step of a plan does: its act, its undo and, for a commit point,
+ * how to tell whether it has happened.  All may run twice, and an undo may
+ * run although its act never started or stopped half-way: that is what a
+ * crash leaves (txn.h).
+ */
+
+#ifndef SNAPSHOT_STEPS_H
+#define SNAPSHOT_STEPS_H
+
+#include "job.h"
+
+struct step_ops {
+    int (*act)(struct job *j, const struct step *step, struct err *e);
+    /* Absent: nothing to undo, or an earlier step's undo does it. */
+    int (*undo)(struct job *j, const struct step *step, struct err *e);
+    /* Commit points only: 1 it has happened, 0 it has not, -1. */
+    int (*happened)(struct job *j, struct err *e);
+    /*
+     * Journaled together with the step before: while the guest is stopped,
+     * nothing waits for the disk.
+     */
+    bool joined;
+};
+
+const struct step_ops *steps_find(enum verb v);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,74 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * The snapshots of a domain as a tree: each snapshot.json names its parent
+ * (DESIGN section 3), domain.json the current one.  Pure but for
+ * tree_load().
+ *
+ * A parent that does not exist makes its child a root; a cycle is cut where
+ * it closes.  Both are problems that are reported, because only damage or a
+ * foreign hand makes them, but the snapshots stay usable.
+ */
+
+#ifndef SNAPSHOT_TREE_H
+#define SNAPSHOT_TREE_H
+
+#include "store.h"
+
+#define TREE_NONE ((size_t)-1)
+
+struct tree_node {
+    struct snapshot s;
+    size_t parent;              /* index, or TREE_NONE */
+    size_t first_child, next;   /* by creation time; next sibling or root */
+};
+
+struct tree {
+    struct tree_node *nodes;    /* sorted by name */
+    size_t n;
+    size_t first_root;
+    char *current;              /* name, or NULL */
+};
+
+/*
+ * Reads all committed snapshots.  Damaged ones are left out and added to
+ * "problems" (zeroed by the caller); -1 only if nothing can be read at all.
+ */
+int tree_load(struct store *st, struct tree *t, struct err *problems,
+              struct err *e);
+/*
+ * Links what t->nodes holds: sorts, finds parents, cuts cycles.  A parent or
+ * current that is a ghost (being deleted) counts as the ghost's parent.
+ */
+void tree_link(struct tree *t, const struct snapshot *ghosts, size_t nghosts,
+               struct err *problems);
+void tree_free(struct tree *t);
+
+/* Index or TREE_NONE. */
+size_t tree_find(const struct tree *t, const char *name);
+/*
+ * Indices of the subtree below a node, children before their parents, the
+ * node itself last.  The caller frees the array of *n_r.
+ */
+size_t *tree_subtree(const struct tree *t, size_t node, size_t *n_r);
+/* All nodes, parents first, as a printed tree has them; depth_r may be NULL. */
+size_t *tree_walk(const struct tree *t, size_t **depth_r);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,457 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * The command line of snapshots: parses, calls the engine (snapshot/), and
+ * prints.  It decides nothing.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+
+#include "xl.h"
+#include "xl_utils.h"
+#include "xl_snapshot.h"
+
+#include "snapshot/cfg.h"
+#include "snapshot/clock.h"
+#include "snapshot/domain.h"
+#include "snapshot/name.h"
+#include "snapshot/snapshot.h"
+#include "snapshot/show.h"
+
+#define WAIT_FOREVER (1u << 30)         /* seconds */
+#define PROGRESS_MS 200
+
+struct output {
+    struct reporter rep;
+    bool quiet;
+    bool progress_shown;
+    uint64_t progress_ms;       /* when it was last written */
+};
+
+/* The line of progress, so that the next message starts a new one. */
+static void end_progress(struct output *out)
+{
+    if (out->progress_shown)
+        fputs("\r\033[K", stderr);
+    out->progress_shown = false;
+}
+
+static void print_note(void *arg, const char *line)
+{
+    struct output *out = arg;
+
+    end_progress(out);
+    fprintf(stderr, "xl: %s\n", line);
+}
+
+static void print_progress(void *arg, const char *what, uint64_t done,
+                           uint64_t total)
+{
+    struct output *out = arg;
+
+    if (out->quiet || !isatty(STDERR_FILENO))
+        return;
+    if (done >= total) {
+        end_progress(out);
+        return;
+    }
+    if (clock_ms() - out->progress_ms < PROGRESS_MS)
+        return;
+    out->progress_ms = clock_ms();
+    out->progress_shown = true;
+    fprintf(stderr, "\r%s: %" PRIu64 " of %" PRIu64 " MiB (%u%%)\033[K",
+            what, done >> 20, total >> 20,
+            (unsigned)(done * 100 / (total ? total : 1)));
+}
+
+static void print_step(void *arg, const char *step)
+{
+    unsigned *n = arg;
+
+    printf("%2u. %s\n", ++*n, step);
+}
+
+static void init_output(struct output *out, struct snap_env *env,
+                        unsigned *steps)
+{
+    memset(out, 0, sizeof(*out));
+    memset(env, 0, sizeof(*env));
+    out->rep.note = print_note;
+    out->rep.progress = print_progress;
+    out->rep.arg = out;
+    env->root = STORE_ROOT;
+    env->rep = &out->rep;
+    *steps = 0;
+    if (dryrun_only) {
+        env->plan = print_step;
+        env->plan_arg = steps;
+    }
+    domain_init(ctx);
+    /* One clear line is ours; libxl's own are for -v. */
+    if (minmsglevel == minmsglevel_default)
+        xtl_stdiostream_set_minlevel(logger, XTL_CRITICAL);
+}
+
+/* One line: what failed, and what to do. */
+static int fail(struct output *out, const char *command, const struct err *e)
+{
+    end_progress(out);
+    fprintf(stderr, "xl %s: %s\n", command, e->text);
+    return e->status;
+}
+
+static int usage(const char *command, const char *why)
+{
+    fprintf(stderr, "xl %s: %s (see 'xl help %s')\n", command, why, command);
+    return SNAP_USAGE;
+}
+
+/* --wait or --wait=SECONDS */
+static int parse_wait(const char *arg, unsigned *wait_s)
+{
+    char *end;
+    unsigned long n;
+
+    if (!arg) {
+        *wait_s = WAIT_FOREVER;
+        return 0;
+    }
+    n = strtoul(arg, &end, 10);
+    if (!arg[0] || arg[0] == '-' || *end || n > WAIT_FOREVER)
+        return -1;
+    *wait_s = (unsigned)n;
+    return 0;
+}
+
+static void print_created(const struct snapshot *s)
+{
+    char *memory = show_size(s->memory.stored_size);
+    char *disks = show_disks(s);
+
+    printf("Snapshot %s of domain %s: downtime %.2f s, memory %s, disks %s\n",
+           s->name, s->domain.name, (double)s->downtime_ms / 1000, memory,
+           disks);
+    free(disks);
+    free(memory);
+}
+
+static void print_dry_run(void)
+{
+    puts("Dry run: nothing was changed.");
+}
+
+/* The words behind the options: Domain, Name, Key=Value ... */
+static int create_words(int argc, char **argv, struct snap_create *req,
+                        const char *file, struct cfg *cfg, struct err *e)
+{
+    int first = 1;
+
+    req->domain = argv[0];
+    if (argc > 1 && !strchr(argv[1], '=')) {
+        req->name = argv[1];
+        first = 2;
+    }
+    if (cfg_read(file, argv + first, argc > first ?
+                 (size_t)(argc - first) : 0, cfg, e))
+        return -1;
+    if (!req->name)
+        req->name = cfg->name;
+    if (!req->description)
+        req->description = cfg->description;
+    req->disks.each = cfg->disks;
+    req->disks.neach = cfg->ndisks;
+    return 0;
+}
+
+int main_snapshot_create(int argc, char **argv)
+{
+    static const struct option opts[] = {
+        {"config", 1, 0, 'f'},
+        {"description", 1, 0, 'd'},
+        {"internal", 0, 0, 'i'},
+        {"paused", 0, 0, 'p'},
+        {"quiet", 0, 0, 'q'},
+        {"wait", 2, 0, 'w'},
+        COMMON_LONG_OPTS
+    };
+    struct snap_create req = { 0 };
+    struct output out;
+    struct snap_env env;
+    struct snapshot made;
+    struct cfg cfg = { 0 };
+    struct err e;
+    const char *file = NULL;
+    unsigned steps;
+    int opt, rc = SNAP_OK;
+
+    init_output(&out, &env, &steps);
+    SWITCH_FOREACH_OPT(opt, "f:d:ipqw::", opts, "snapshot-create", 1) {
+    case 'f':
+        file = optarg;
+        break;
+    case 'd':
+        req.description = optarg;
+        break;
+    case 'i':
+        req.disks.all = "internal";
+        break;
+    case 'p':
+        req.paused = true;
+        break;
+    case 'q':
+        out.quiet = true;
+        break;
+    case 'w':
+        if (parse_wait(optarg, &req.wait_s))
+            return usage("snapshot-create", "--wait takes whole seconds");
+        break;
+    }
+    if (create_words(argc - optind, argv + optind, &req, file, &cfg, &e) ||
+        snap_create(&env, &req, &made, &e)) {
+        rc = fail(&out, "snapshot-create", &e);
+        goto out;
+    }
+    end_progress(&out);
+    if (dryrun_only)
+        print_dry_run();
+    else if (!out.quiet)
+        print_created(&made);
+    meta_free(&made);
+
+out:
+    cfg_free(&cfg);
+    return rc;
+}
+
+static void print_reverted(const struct snapshot *s, bool paused,
+                           uint64_t downtime_ms)
+{
+    printf("Domain %s is back at snapshot %s%s", s->domain.name, s->name,
+           paused ? ", paused" : "");
+    if (downtime_ms)
+        printf(": downtime %.2f s", (double)downtime_ms / 1000);
+    putchar('\n');
+}
+
+int main_snapshot_revert(int argc, char **argv)
+{
+    static const struct option opts[] = {
+        {"force", 0, 0, 'F'},
+        {"paused", 0, 0, 'p'},
+        {"quiet", 0, 0, 'q'},
+        {"running", 0, 0, 'r'},
+        {"save", 2, 0, 's'},
+        {"wait", 2, 0, 'w'},
+        COMMON_LONG_OPTS
+    };
+    struct snap_revert req = { 0 };
+    struct output out;
+    struct snap_env env;
+    struct snapshot to;
+    struct err e;
+    uint64_t downtime_ms;
+    unsigned steps;
+    int opt;
+
+    init_output(&out, &env, &steps);
+    SWITCH_FOREACH_OPT(opt, "Fpqrs::w::", opts, "snapshot-revert", 2) {
+    case 'F':
+        req.force = true;
+        break;
+    case 'p':
+        req.run = SNAP_PAUSED;
+        break;
+    case 'q':
+        out.quiet = true;
+        break;
+    case 'r':
+        req.run = SNAP_RUNNING;
+        break;
+    case 's':
+        req.save = true;
+        req.save_name = optarg;
+        break;
+    case 'w':
+        if (parse_wait(optarg, &req.wait_s))
+            return usage("snapshot-revert", "--wait takes whole seconds");
+        break;
+    }
+    if (argc - optind != 2)
+        return usage("snapshot-revert", "too many arguments");
+    req.domain = argv[optind];
+    req.name = argv[optind + 1];
+    if (snap_revert(&env, &req, &to, &downtime_ms, &e))
+        return fail(&out, "snapshot-revert", &e);
+    end_progress(&out);
+    if (dryrun_only)
+        print_dry_run();
+    else if (!out.quiet)
+        print_reverted(&to, req.run == SNAP_PAUSED, downtime_ms);
+    meta_free(&to);
+    return SNAP_OK;
+}
+
+int main_snapshot_delete(int argc, char **argv)
+{
+    static const struct option opts[] = {
+        {"children", 0, 0, 'c'},
+        {"children-only", 0, 0, 'C'},
+        {"quiet", 0, 0, 'q'},
+        {"wait", 2, 0, 'w'},
+        COMMON_LONG_OPTS
+    };
+    struct snap_delete req = { 0 };
+    struct output out;
+    struct snap_env env;
+    struct err e;
+    unsigned steps;
+    size_t n;
+    int opt;
+
+    init_output(&out, &env, &steps);
+    SWITCH_FOREACH_OPT(opt, "cCqw::", opts, "snapshot-delete", 2) {
+    case 'c':
+        req.subtree = SNAP_WITH_CHILDREN;
+        break;
+    case 'C':
+        req.subtree = SNAP_ONLY_CHILDREN;
+        break;
+    case 'q':
+        out.quiet = true;
+        break;
+    case 'w':
+        if (parse_wait(optarg, &req.wait_s))
+            return usage("snapshot-delete", "--wait takes whole seconds");
+        break;
+    }
+    req.domain = argv[optind];
+    req.names = argv + optind + 1;
+    req.nnames = (size_t)(argc - optind - 1);
+    if (snap_delete(&env, &req, &n, &e))
+        return fail(&out, "snapshot-delete", &e);
+    end_progress(&out);
+    if (dryrun_only)
+        print_dry_run();
+    else if (!out.quiet)
+        printf("Deleted %zu snapshot%s of domain %s\n", n, n == 1 ? "" : "s",
+               req.domain);
+    return SNAP_OK;
+}
+
+static int list_one(const struct snap_env *env, struct output *out,
+                    const char *word, const char *name,
+                    enum show_style style)
+{
+    struct err problems = { 0 };
+    struct err e;
+    struct tree t = { 0 };
+    char *domain = NULL;
+    bool pending = false;
+    int rc = SNAP_OK;
+
+    if (snap_list(env, word, &domain, &t, &pending, &problems, &e)) {
+        rc = fail(out, "snapshot-list", &e);
+        goto out;
+    }
+    if (name && tree_find(&t, name) == TREE_NONE) {
+        err_set(&e, SNAP_FAILED, "domain %s has no snapshot %s", domain,
+                name);
+        rc = fail(out, "snapshot-list", &e);
+        goto out;
+    }
+    show_tree(&t, name, style);
+    if (pending)
+        fprintf(stderr, "xl: an operation on domain %s is under way or was "
+                "interrupted; the next snapshot command recovers\n", domain);
+    if (problems.status != SNAP_OK)
+        rc = fail(out, "snapshot-list", &problems);
+
+out:
+    tree_free(&t);
+    free(domain);
+    return rc;
+}
+
+static int list_all(const struct snap_env *env, struct output *out,
+                    enum show_style style)
+{
+    char **names = NULL;
+    struct err e;
+    size_t n, i;
+    int rc = SNAP_OK;
+
+    if (store_domains(env->root, &names, &n, &e))
+        return fail(out, "snapshot-list", &e);
+    for (i = 0; i < n; i++) {
+        int one;
+
+        if (style != SHOW_NAMES && style != SHOW_JSON)
+            printf("%s%s:\n", i ? "\n" : "", names[i]);
+        one = list_one(env, out, names[i], NULL, style);
+        rc = one ? one : rc;
+    }
+    store_free_names(names, n);
+    return rc;
+}
+
+int main_snapshot_list(int argc, char **argv)
+{
+    static const struct option opts[] = {
+        {"json", 0, 0, 'j'},
+        {"long", 0, 0, 'l'},
+        {"names", 0, 0, 'n'},
+        {"tree", 0, 0, 't'},
+        COMMON_LONG_OPTS
+    };
+    enum show_style style = SHOW_TABLE;
+    struct output out;
+    struct snap_env env;
+    unsigned steps;
+    int opt;
+
+    init_output(&out, &env, &steps);
+    SWITCH_FOREACH_OPT(opt, "jlnt", opts, "snapshot-list", 0) {
+    case 'j':
+        style = SHOW_JSON;
+        break;
+    case 'l':
+        style = SHOW_LONG;
+        break;
+    case 'n':
+        style = SHOW_NAMES;
+        break;
+    case 't':
+        style = SHOW_TREE;
+        break;
+    }
+    if (argc - optind > 2)
+        return usage("snapshot-list", "too many arguments");
+    if (argc == optind)
+        return list_all(&env, &out, style);
+    return list_one(&env, &out, argv[optind], argv[optind + 1], style);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
