@@ -9,6 +9,7 @@
  * GNU Lesser General Public License for more details.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,9 @@ static int read_file(const char *file, char **text_r, struct err *e)
     else if (len > FILE_MAX)
         rc = err_set(e, SNAP_USAGE, "%s is larger than %u bytes", file,
                      FILE_MAX);
+    else if (memchr(text, '\0', len))
+        rc = err_set(e, SNAP_USAGE, "%s is not a text file: it holds a NUL",
+                     file);
     if (f)
         fclose(f);
     if (rc) {
@@ -130,11 +134,13 @@ static int get_disks(XLU_Config *config, struct cfg *c, struct err *e)
 {
     XLU_ConfigList *list;
     const char *spec;
-    int n, i;
+    int n, i, rc = xlu_cfg_get_list(config, "disks", &list, &n, 1);
     size_t k;
 
-    if (xlu_cfg_get_list(config, "disks", &list, &n, 1))
-        return 0;
+    if (rc)
+        return rc == ESRCH ? 0 :
+               err_set(e, SNAP_USAGE, "disks: not a list: write disks = [ "
+                       "'vdev=xvda,type=none', ... ]");
     c->disks = mem_zalloc((size_t)n, sizeof(*c->disks));
     for (i = 0; i < n; i++) {
         spec = xlu_cfg_get_listitem(list, i);
@@ -152,12 +158,17 @@ static int get_disks(XLU_Config *config, struct cfg *c, struct err *e)
     return 0;
 }
 
-static void get_string(XLU_Config *config, const char *key, char **s_r)
+static int get_string(XLU_Config *config, const char *key, char **s_r,
+                      struct err *e)
 {
     const char *s;
+    int rc = xlu_cfg_get_string(config, key, &s, 1);
 
-    if (!xlu_cfg_get_string(config, key, &s, 1))
-        *s_r = mem_strdup(s);
+    if (rc)
+        return rc == ESRCH ? 0 : err_set(e, SNAP_USAGE, "%s: not a string",
+                                         key);
+    *s_r = mem_strdup(s);
+    return 0;
 }
 
 int cfg_read(const char *file, char *const *settings, size_t nsettings,
@@ -183,9 +194,9 @@ int cfg_read(const char *file, char *const *settings, size_t nsettings,
         err_set(e, SNAP_USAGE, "%s", said && said[0] ? said : what);
         goto out;
     }
-    get_string(config, "name", &c->name);
-    get_string(config, "description", &c->description);
-    rc = get_disks(config, c, e);
+    if (!get_string(config, "name", &c->name, e) &&
+        !get_string(config, "description", &c->description, e))
+        rc = get_disks(config, c, e);
 
 out:
     if (rc)

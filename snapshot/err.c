@@ -52,6 +52,7 @@ int err_errno(struct err *e, const char *fmt, ...)
              ": %s", strerror(saved));
     clean(e->text);
     e->status = SNAP_FAILED;
+    errno = saved;      /* callers may still want to know which */
     return -1;
 }
 

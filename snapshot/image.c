@@ -20,8 +20,12 @@
 #include "mem.h"
 #include "proc.h"
 
+#ifndef INFO_TIMEOUT_S
 #define INFO_TIMEOUT_S 60
+#endif
+#ifndef WRITE_TIMEOUT_S
 #define WRITE_TIMEOUT_S 3600    /* a large image on a slow disk */
+#endif
 #define HOLDER_WAIT_S 30
 #define MAX_ARGS 16
 

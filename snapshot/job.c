@@ -72,7 +72,8 @@ static int parse_step(json_object *o, struct json_at at,
         return -1;
     step->verb = plan_verb(verb);
     step->disk = disk;
-    if (step->verb == STEP_COUNT || (disk && disk >= s->ndisks))
+    if (step->verb == STEP_COUNT ||
+        (disk >= s->ndisks && (disk || plan_verb_has_disk(step->verb))))
         return err_set(e, SNAP_NEEDS_USER, "%s: no such step as '%s' on disk "
                        "%zu", at.what, verb, step->disk);
     return 0;
@@ -89,8 +90,8 @@ static int parse_plan(json_object *o, const char *what, struct job *j,
     if (json_arr(o, "steps", top, &arr, e))
         return -1;
     n = json_object_array_length(arr);
-    if (n > MAX_STEPS ||
-        json_u64(o, "commit", top, n ? n - 1 : 0, &commit, e))
+    if (n < 1 || n > MAX_STEPS ||
+        json_u64(o, "commit", top, n - 1, &commit, e))
         return err_set(e, SNAP_NEEDS_USER, "%s: wrong steps", what);
     j->plan.steps = mem_zalloc(n, sizeof(*j->plan.steps));
     j->plan.n = n;
@@ -112,7 +113,7 @@ int job_parse(json_object *o, const char *what, struct job *j,
     int rc = -1;
 
     if (json_str(o, "format", top, &format, e) ||
-        json_u64(o, "version", top, JOURNAL_VERSION, &version, e) ||
+        json_u64(o, "version", top, UINT32_MAX, &version, e) ||
         json_str(o, "operation", top, &op, e) ||
         json_u64(o, "domid", top, UINT32_MAX, &domid, e) ||
         json_obj(o, "snapshot", top, &s, e))
@@ -120,7 +121,8 @@ int job_parse(json_object *o, const char *what, struct job *j,
     for (j->op = 0; j->op < OP_COUNT; j->op++)
         if (!strcmp(op_names[j->op], op))
             break;
-    if (j->op == OP_COUNT || strcmp(format, JOURNAL_FORMAT)) {
+    if (j->op == OP_COUNT || strcmp(format, JOURNAL_FORMAT) ||
+        version != JOURNAL_VERSION) {
         err_set(e, SNAP_NEEDS_USER, "%s: not a journal of this version",
                 what);
         goto out;

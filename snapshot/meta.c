@@ -14,6 +14,7 @@
 
 #include "mem.h"
 #include "meta.h"
+#include "name.h"
 
 #define MAX_DISKS 4096
 
@@ -66,6 +67,17 @@ static int dup_opt_str(json_object *o, const char *key, struct json_at at,
     return 0;
 }
 
+/* A name becomes a directory's and a qcow2 snapshot's: it is checked. */
+static int check_name(const char *name, const char *key, struct json_at at,
+                      struct err *e)
+{
+    if (!name || !name_check(name, e))
+        return 0;
+    e->status = SNAP_FAILED;
+    return err_wrap(e, "%s: '%s%s%s'", at.what, at.where,
+                    at.where[0] ? "." : "", key);
+}
+
 static bool path_is_safe(const char *path)
 {
     const char *p = path;
@@ -101,6 +113,7 @@ static int parse_disk(json_object *o, struct json_at at,
         return err_set(e, SNAP_FAILED, "%s: '%s.path' is not an absolute "
                        "path without '..'", at.what, at.where);
     return dup_str(o, key, at, &d->part, e) ||
+           (!strcmp(key, "snapshot") && check_name(d->part, key, at, e)) ||
            dup_opt_str(o, "stamp", at, &d->stamp, e) ||
            json_u64(o, "virtual_size", at, INT64_MAX, &d->virtual_size, e) ||
            json_u64(o, "inode", at, UINT64_MAX, &d->inode, e) ? -1 : 0;
@@ -188,7 +201,8 @@ static int parse_parts(json_object *o, const char *what, struct snapshot *s,
         json_u64(m, "size", mem, INT64_MAX, &s->memory.size, e) ||
         json_u64(m, "stored_size", mem, INT64_MAX, &s->memory.stored_size, e))
         return -1;
-    if (strchr(s->memory.file, '/') || s->memory.file[0] == '.')
+    if (!s->memory.file[0] || strchr(s->memory.file, '/') ||
+        s->memory.file[0] == '.')
         return err_set(e, SNAP_FAILED, "%s: 'memory.file' is not a plain "
                        "file name", what);
     return 0;
@@ -203,9 +217,11 @@ int meta_parse(json_object *o, const char *what, struct snapshot *s,
     memset(s, 0, sizeof(*s));
     if (parse_version(o, what, e) ||
         dup_str(o, "name", top, &s->name, e) ||
+        check_name(s->name, "name", top, e) ||
         dup_opt_str(o, "description", top, &s->description, e) ||
         json_u64(o, "creation_time", top, INT64_MAX, &s->creation_time, e) ||
         dup_opt_str(o, "parent", top, &s->parent, e) ||
+        check_name(s->parent, "parent", top, e) ||
         json_u64(o, "downtime_ms", top, INT64_MAX, &s->downtime_ms, e) ||
         parse_parts(o, what, s, e) || parse_disks(o, what, s, e) ||
         json_obj(o, "config", top, &config, e)) {

@@ -52,7 +52,7 @@ enum verb plan_verb(const char *name)
     return STEP_COUNT;
 }
 
-static bool is_per_disk(enum verb v)
+bool plan_verb_has_disk(enum verb v)
 {
     return v == STEP_APPLY || v == STEP_REMOVE;
 }
@@ -61,7 +61,7 @@ char *plan_describe(const struct step *step, const struct snapshot *s)
 {
     const struct snapshot_disk *d;
 
-    if (!is_per_disk(step->verb))
+    if (!plan_verb_has_disk(step->verb))
         return mem_strdup(verbs[step->verb].text);
     d = &s->disks[step->disk];
     return mem_printf("%s %s (%s, %s %s)", verbs[step->verb].text, d->vdev,

@@ -93,6 +93,8 @@ void plan_free(struct plan *p);
 /* The words of the journal for a verb; STEP_COUNT if there is none. */
 const char *plan_verb_name(enum verb v);
 enum verb plan_verb(const char *name);
+/* True if a step of this verb is about one disk. */
+bool plan_verb_has_disk(enum verb v);
 /* A sentence for the user; the caller's to free. */
 char *plan_describe(const struct step *step, const struct snapshot *s);
 

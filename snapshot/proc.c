@@ -126,8 +126,9 @@ static void child(const char *file, const char *const *argv, char **env,
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
+    /* If we were started without one of the three, dup2() does nothing. */
     for (fd = 0; fd < 3; fd++)
-        if (dup2(fds[fd], fd) < 0)
+        if (dup2(fds[fd], fd) < 0 || fcntl(fd, F_SETFD, 0))
             _exit(127);
 #ifdef SYS_close_range
     if (syscall(SYS_close_range, 3U, ~0U, 0U))
@@ -281,13 +282,13 @@ static void shuffle(struct running *r, int timeout_ms)
 /* The last non-empty line of stderr. */
 static void last_line(struct running *r)
 {
-    char *line = r->tail, *p, *save = NULL;
+    char *line = NULL, *p, *save = NULL;
 
     for (p = strtok_r(r->tail, "\r\n", &save); p;
          p = strtok_r(NULL, "\r\n", &save))
         line = p;
     snprintf(r->p->why, sizeof(r->p->why), "%.*s",
-             (int)sizeof(r->p->why) - 1, line);
+             (int)sizeof(r->p->why) - 1, line ? line : "");
 }
 
 static int judge(struct running *r, int status, struct err *e)
@@ -298,8 +299,9 @@ static int judge(struct running *r, int status, struct err *e)
     if (r->killed)
         return err_set(e, SNAP_FAILED, "%s was stopped: %s", name, r->killed);
     if (WIFSIGNALED(status))
-        return err_set(e, SNAP_FAILED, "%s died of signal %d (%s)", name,
-                       WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return err_set(e, SNAP_FAILED, "%s died of signal %d (%s)%s%s", name,
+                       WTERMSIG(status), strsignal(WTERMSIG(status)),
+                       r->p->why[0] ? ": " : "", r->p->why);
     if (WEXITSTATUS(status))
         return err_set(e, SNAP_FAILED, "%s failed with status %d: %s", name,
                        WEXITSTATUS(status),

@@ -25,7 +25,9 @@
 
 #include "json.h"
 
+#ifndef QMP_TIMEOUT_S            /* tests have less patience */
 #define QMP_TIMEOUT_S 30        /* for a greeting or an answer */
+#endif
 
 struct qmp;
 

@@ -24,6 +24,7 @@ int qmp_frame_feed(struct qmp_frame *f, const void *data, size_t len,
     f->buf = mem_grow(f->buf, f->len + len + 1, 1);
     memcpy(f->buf + f->len, data, len);
     f->len += len;
+    f->buf[f->len] = '\0';      /* where strspn() ends at the latest */
     return 0;
 }
 

@@ -81,6 +81,19 @@ static int release_monitor(struct job *j, const struct step *step,
     return monitor_release(j->s.domain.name, e);
 }
 
+/* At the sight of a suspended guest it would end, and never come back. */
+static int hold_undo(struct job *j, const struct step *step, struct err *e)
+{
+    enum domain_state state;
+    bool same;
+
+    if (domain_check(j->domid, j->s.domain.uuid, &same, &state, e))
+        return -1;
+    if (same && state == DOMAIN_SUSPENDED)
+        return err_set(e, SNAP_FAILED, "the guest is still suspended");
+    return release_monitor(j, step, e);
+}
+
 static int save(struct job *j, const struct step *step, struct err *e)
 {
     char *what = store_file_path(j->st, STORE_NEW, j->s.name,
@@ -350,7 +363,7 @@ static int purge(struct job *j, const struct step *step, struct err *e)
 static const struct step_ops table[] = {
     [STEP_STAGE] = { .act = stage, .undo = stage_undo },
     [STEP_PREPARE] = { .act = prepare, .undo = prepare_undo },
-    [STEP_HOLD_MONITOR] = { .act = hold_monitor, .undo = release_monitor },
+    [STEP_HOLD_MONITOR] = { .act = hold_monitor, .undo = hold_undo },
     [STEP_SAVE] = { .act = save, .undo = save_undo },
     [STEP_CAPTURE] = { .act = capture, .joined = true },
     [STEP_RESUME] = { .act = resume, .joined = true },

@@ -71,6 +71,17 @@ static int open_root(const char *root, bool create, int *fd_r, struct err *e)
     return *fd_r >= 0 || (!create && errno == ENOENT) ? 0 : -1;
 }
 
+static int open_domain(struct store *st, bool create, struct err *e)
+{
+    do {
+        if (create && file_make_dir(st->root_fd, st->domain, st->path, e))
+            return -1;
+        st->fd = file_open_dir(st->root_fd, st->domain, st->path, e);
+        /* Another process may have removed it in between. */
+    } while (create && st->fd < 0 && errno == ENOENT);
+    return st->fd >= 0 || (!create && errno == ENOENT) ? 0 : -1;
+}
+
 int store_open(struct store *st, const char *root, const char *domain,
                bool create, struct err *e)
 {
@@ -84,10 +95,7 @@ int store_open(struct store *st, const char *root, const char *domain,
         goto fail;
     if (st->root_fd < 0)
         return 0;
-    if (create && file_make_dir(st->root_fd, domain, st->path, e))
-        goto fail;
-    st->fd = file_open_dir(st->root_fd, domain, st->path, e);
-    if (st->fd < 0 && (create || errno != ENOENT))
+    if (open_domain(st, create, e))
         goto fail;
     return 0;
 
@@ -123,9 +131,16 @@ static int open_lock(struct store *st, struct err *e)
 {
     int fd = openat(st->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
                     O_NONBLOCK, FILE_MODE);
+    struct stat sb;
 
     if (fd < 0)
         return err_errno(e, "cannot open %s/" LOCK, st->path);
+    if (fstat(fd, &sb) || !S_ISREG(sb.st_mode)) {
+        close(fd);
+        errno = EINVAL;
+        return err_set(e, SNAP_FAILED, "%s/" LOCK " is not a regular file",
+                       st->path);
+    }
     return fd;
 }
 
@@ -133,11 +148,7 @@ static int open_lock(struct store *st, struct err *e)
 static int reopen(struct store *st, struct err *e)
 {
     close(st->fd);
-    st->fd = -1;
-    if (file_make_dir(st->root_fd, st->domain, st->path, e))
-        return -1;
-    st->fd = file_open_dir(st->root_fd, st->domain, st->path, e);
-    return st->fd < 0 ? -1 : 0;
+    return open_domain(st, true, e);
 }
 
 int store_lock(struct store *st, unsigned wait_s, struct err *e)
@@ -148,8 +159,11 @@ int store_lock(struct store *st, unsigned wait_s, struct err *e)
     for (;;) {
         if (fd < 0)
             fd = open_lock(st, e);
-        if (fd < 0)
+        /* ENOENT: the directory that was opened has been removed. */
+        if (fd < 0 && (errno != ENOENT || reopen(st, e)))
             return -1;
+        if (fd < 0)
+            continue;
         if (!try_lock(fd)) {
             if (lock_is_current(st, fd))
                 break;
@@ -363,6 +377,13 @@ int store_load(struct store *st, enum store_state state, const char *name,
     if (strcmp(s->name, name)) {
         err_set(e, SNAP_FAILED, "%s: 'name' is '%s', not the directory's",
                 what, s->name);
+        meta_free(s);
+        goto out;
+    }
+    /* Or a revert would end that other domain. */
+    if (strcmp(s->domain.name, st->domain)) {
+        err_set(e, SNAP_FAILED, "%s: 'domain.name' is '%s', not the "
+                "directory's", what, s->domain.name);
         meta_free(s);
         goto out;
     }

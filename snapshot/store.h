@@ -33,7 +33,9 @@
 
 #include "meta.h"
 
+#ifndef STORE_ROOT
 #define STORE_ROOT "/var/lib/xen/snapshots"
+#endif
 #define STORE_JOURNAL ".journal"
 
 /* What a directory in the store is for. */

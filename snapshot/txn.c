@@ -10,6 +10,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fault.h"
 #include "interrupt.h"
@@ -176,9 +177,10 @@ int txn_recover(struct store *st, const struct reporter *rep, enum op *op_r,
         goto out;
     *op_r = j.op;
     *name_r = mem_strdup(j.s.name);
-    if (begun >= (long)j.plan.n) {
-        err_set(e, SNAP_NEEDS_USER, "%s/" STORE_JOURNAL " is damaged: no step "
-                "%ld", st->path, begun);
+    if (begun >= (long)j.plan.n || strcmp(j.s.domain.name, st->domain) ||
+        !steps_find(j.plan.steps[j.plan.commit].verb)->happened) {
+        err_set(e, SNAP_NEEDS_USER, "%s/" STORE_JOURNAL " is damaged: it is "
+                "not one of an operation on domain %s", st->path, st->domain);
         goto out;
     }
     rc = settle(&j, &log, begun, true, &done, e);
