@@ -1,0 +1,46 @@
+/* snapshot.json: what is accepted can be written and read again. */
+
+#include <string.h>
+
+#include "snapshot/meta.h"
+#include "tests/fuzz/fuzz.h"
+
+static void again(const struct snapshot *s)
+{
+    json_object *o = meta_to_json(s), *back;
+    char *text = meta_text(o);
+    struct snapshot copy;
+    struct err e;
+
+    back = json_parse_object(text, strlen(text), "fuzz", &e);
+    fuzz_demand(back && !meta_parse(back, "fuzz", &copy, &e),
+                "what is written can be read");
+    fuzz_demand(!strcmp(copy.name, s->name) && copy.ndisks == s->ndisks,
+                "and is the same");
+    meta_free(&copy);
+    json_object_put(back);
+    json_object_put(o);
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct snapshot s;
+    struct err e;
+    json_object *o = json_parse_object((const char *)data, len, "fuzz", &e);
+
+    if (o && !meta_parse(o, "fuzz", &s, &e)) {
+        fuzz_demand(!strchr(s.name, '/') && s.name[0] != '.' &&
+                    !strchr(s.memory.file, '/'), "no name leads elsewhere");
+        again(&s);
+        /* As one that was just made. */
+        json_object_put(s.raw);
+        s.raw = NULL;
+        again(&s);
+        meta_free(&s);
+    } else {
+        fuzz_demand(!strncmp(e.text, "fuzz: ", 6), "the error names the file");
+    }
+    json_object_put(o);
+    return 0;
+}

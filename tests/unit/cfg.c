@@ -1,0 +1,182 @@
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "snapshot/cfg.h"
+#include "snapshot/mem.h"
+#include "tests/unit/unit.h"
+
+static char *file;
+
+/* text NULL: no file; settings end in NULL. */
+static int read_cfg(const char *text, const char *const *settings,
+                    struct cfg *c, struct err *e)
+{
+    char *copy[8] = { NULL };
+    size_t n = 0, i;
+    int rc;
+
+    if (text)
+        unit_puts(file, text);
+    while (settings && settings[n] && n < 8) {
+        copy[n] = mem_strdup(settings[n]);
+        n++;
+    }
+    rc = cfg_read(text ? file : NULL, copy, n, c, e);
+    for (i = 0; i < n; i++)
+        free(copy[i]);
+    return rc;
+}
+
+static bool name_is(const char *text, const char *setting, const char *want)
+{
+    const char *settings[] = { setting, NULL };
+    struct cfg c;
+    struct err e;
+    bool same;
+
+    if (read_cfg(text, settings, &c, &e)) {
+        printf("# %s\n", e.text);
+        return false;
+    }
+    same = c.name && !strcmp(c.name, want);
+    if (!same)
+        printf("# name '%s'\n", c.name ? c.name : "(none)");
+    cfg_free(&c);
+    return same;
+}
+
+static void good(void)
+{
+    struct cfg c;
+    struct err e;
+
+    check(!read_cfg("# a comment\n\nname = \"before\"\n"
+                    "description = 'two words'\n"
+                    "disks = [ 'vdev=xvda,type=internal',\n"
+                    "          'vdev=xvdb, type=none', ]\n", NULL, &c, &e),
+          "a configuration is read");
+    check(c.name && !strcmp(c.name, "before") && c.description &&
+          !strcmp(c.description, "two words") && c.ndisks == 2 &&
+          !strcmp(c.disks[0].vdev, "xvda") &&
+          !strcmp(c.disks[0].type, "internal") &&
+          !strcmp(c.disks[1].vdev, "xvdb") &&
+          !strcmp(c.disks[1].type, "none"), "with all that it says");
+    cfg_free(&c);
+    check(!read_cfg("", NULL, &c, &e) && !c.name && !c.ndisks,
+          "an empty one is fine");
+    cfg_free(&c);
+    check(!read_cfg(NULL, NULL, &c, &e) && !c.name, "so is none");
+    cfg_free(&c);
+    check(name_is("name = \"a\"", NULL, "a"),
+          "a last line without newline counts");
+}
+
+static void settings(void)
+{
+    check(name_is(NULL, "name=snap1", "snap1"), "Key=Value");
+    check(name_is("name = \"file\"\n", "name=line", "line") &&
+          name_is("name = \"file\"", "name=line", "line"),
+          "it wins over the file");
+    check(name_is("name = \"first\"\nname = \"last\"\n", NULL, "last"),
+          "in a file the last one wins");
+    check(name_is(NULL, "name=\"quoted\"", "quoted") &&
+          name_is(NULL, "name='quoted'", "quoted"), "quotes may be there");
+    check(name_is(NULL, "name=two words", "two words") &&
+          name_is(NULL, "name=a=b", "a=b") &&
+          name_is(NULL, "name=backup-%Y%m%d", "backup-%Y%m%d") &&
+          name_is(NULL, "name=a#b", "a#b") &&
+          name_is(NULL, "name=20261123", "20261123"),
+          "blanks, '=', '%%', '#' and digits need none");
+}
+
+static void list_setting(void)
+{
+    const char *const disks[] = { "disks=['vdev=xvda,type=none']", NULL };
+    struct cfg c;
+    struct err e;
+
+    check(!read_cfg("disks=['vdev=xvdb,type=none']", disks, &c, &e) &&
+          c.ndisks == 1 && !strcmp(c.disks[0].vdev, "xvda"),
+          "a list as Key=Value replaces the file's");
+    cfg_free(&c);
+}
+
+static void refused(const char *text, const char *part)
+{
+    struct cfg c;
+    struct err e = { 0 };
+
+    check_err(read_cfg(text, NULL, &c, &e), &e, SNAP_USAGE, part,
+              "refused: %s", e.text);
+    check(!c.name && !c.disks && !c.ndisks, "nothing is left of it");
+}
+
+static void syntax(void)
+{
+    char *where = mem_printf("%s:3:", file);
+
+    refused("name = \"a\"\n\ndescription = \"open\n", where);
+    refused("name = \"a\"\n\n= 5\n", where);
+    refused("name\n", "syntax error");
+    refused("\x01\x02", file);
+    free(where);
+}
+
+static void disk_words(void)
+{
+    refused("disks = [ 'vdev=xvda,type=magic' ]", "magic");
+    refused("disks = [ 'vdev=xvda,type=magic' ]", "xvda");
+    refused("disks = [ 'vdev=xvda' ]", "needs vdev= and type=");
+    refused("disks = [ 'type=none' ]", "needs vdev= and type=");
+    refused("disks = [ '' ]", "needs vdev= and type=");
+    refused("disks = [ 'vdev=xvda,type=none,colour=red' ]", "colour");
+    refused("disks = [ 'vdev=xvda,type=none,fast' ]", "fast");
+    refused("disks = [ 'vdev=xvda,vdev=xvdb,type=none' ]", "twice");
+    refused("disks = [ 'vdev=xvda,type=none', 'vdev=xvdb,type=none',\n"
+            "'vdev=xvda,type=internal' ]", "xvda is named twice");
+    refused("disks = [ 'vdev=xvda,type=none', [ 'x' ] ]", "item 2");
+}
+
+static void wrong_types(void)
+{
+    refused("disks = 'vdev=xvda,type=none'", "disks");
+    refused("disks = 5", "disks");
+    refused("name = [ 'a' ]", "name");
+    refused("description = [ 'a' ]", "description");
+}
+
+static void files(void)
+{
+    char *none = unit_path("none"), *big = mem_zalloc(1, (1 << 20) + 2);
+    struct cfg c;
+    struct err e;
+
+    check_err(cfg_read(none, NULL, 0, &c, &e), &e, SNAP_USAGE, none,
+              "a file that is not there is named");
+    check_err(cfg_read(unit_dir(), NULL, 0, &c, &e), &e, SNAP_USAGE,
+              unit_dir(), "a directory is an error");
+    memset(big, '#', (1 << 20) + 1);
+    unit_put(file, big, (1 << 20) + 1);
+    check_err(cfg_read(file, NULL, 0, &c, &e), &e, SNAP_USAGE, file,
+              "a file over a megabyte is refused");
+    unit_put(file, "name=\"a\"\n\0name=\"b\"\n", 19);
+    check_err(cfg_read(file, NULL, 0, &c, &e), &e, SNAP_USAGE, file,
+              "a file with a NUL in it is refused");
+    free(big);
+    free(none);
+}
+
+int main(void)
+{
+    file = unit_path("snap.cfg");
+    good();
+    settings();
+    list_setting();
+    syntax();
+    disk_words();
+    wrong_types();
+    files();
+    free(file);
+    return unit_done();
+}

@@ -1,0 +1,90 @@
+#include <errno.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+static void sets(void)
+{
+    struct err e;
+
+    check(err_set(&e, SNAP_BUSY, "domain %s", "g1") == -1 &&
+          e.status == SNAP_BUSY && !strcmp(e.text, "domain g1"),
+          "err_set fills in status and text and returns -1");
+    errno = ENOSPC;
+    check(err_errno(&e, "cannot write %s", "f") == -1 &&
+          e.status == SNAP_FAILED &&
+          !strcmp(e.text, "cannot write f: No space left on device"),
+          "err_errno puts the system's reason behind the text");
+    check(errno == ENOSPC, "and keeps errno");
+}
+
+static void one_line(void)
+{
+    struct err e;
+
+    err_set(&e, SNAP_FAILED, "a%sb", "\n\t\x1b[31m\x7f");
+    check(!strcmp(e.text, "a   [31m b"),
+          "control characters from outside become blanks");
+    err_set(&e, SNAP_FAILED, "a\n\n");
+    check(!strcmp(e.text, "a"), "a newline at the end is dropped");
+    err_set(&e, SNAP_FAILED, "%s", "\n");
+    check(!strcmp(e.text, ""), "nothing but a newline is an empty text");
+}
+
+static void wraps(void)
+{
+    struct err e;
+
+    err_set(&e, SNAP_NEEDS_USER, "no space");
+    check(err_wrap(&e, "disk %s", "xvda") == -1 &&
+          e.status == SNAP_NEEDS_USER &&
+          !strcmp(e.text, "disk xvda: no space"),
+          "err_wrap puts context in front and keeps the status");
+}
+
+static void adds(void)
+{
+    struct err e = { 0 };
+
+    err_add(&e, "one");
+    err_add(&e, "two %d", 2);
+    check(e.status == SNAP_FAILED && !strcmp(e.text, "one; two 2"),
+          "err_add collects problems");
+    e.status = SNAP_NEEDS_USER;
+    err_add(&e, "three");
+    check(e.status == SNAP_NEEDS_USER, "err_add keeps a graver status");
+}
+
+static void bounds(void)
+{
+    char longer[5000];
+    struct err e = { 0 };
+    int i;
+
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    err_set(&e, SNAP_FAILED, "%s", longer);
+    check(strlen(e.text) == sizeof(e.text) - 1, "err_set is bounded");
+    errno = EIO;
+    err_errno(&e, "%s", longer);
+    check(strlen(e.text) == sizeof(e.text) - 1, "err_errno is bounded");
+    err_set(&e, SNAP_FAILED, "the cause");
+    err_wrap(&e, "%s", longer);
+    check(strlen(e.text) == sizeof(e.text) - 1, "err_wrap is bounded");
+    memset(&e, 0, sizeof(e));
+    for (i = 0; i < 10000; i++)
+        err_add(&e, "problem %d", i);
+    check(strlen(e.text) == sizeof(e.text) - 1 &&
+          !strncmp(e.text, "problem 0; problem 1; ", 22),
+          "ten thousand problems fill the text and no more");
+}
+
+int main(void)
+{
+    sets();
+    one_line();
+    wraps();
+    adds();
+    bounds();
+    return unit_done();
+}

@@ -1,0 +1,63 @@
+# Unit tests: one program per module, named after it; no Xen needed.
+
+# Those that need Xen's libxlutil to link, but no Xen to run.
+UNIT_XEN = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cfg.c))
+UNIT_HELPERS = unit nodomain fixture
+UNIT_NAMES = $(filter-out $(UNIT_HELPERS),$(patsubst tests/unit/%.c,%,\
+	$(wildcard tests/unit/*.c)))
+UNIT_TESTS = $(addprefix $(BUILD)/tests/unit/,$(UNIT_NAMES))
+UNIT_COMMON = $(call objs,$(addprefix tests/unit/,$(UNIT_HELPERS:=.c)))
+
+# An archive, so that a test's own functions take the place of a module's.
+UNIT_ENGINE = $(BUILD)/tests/engine.a
+UNIT_LIBS = $(LIBS) $(if $(filter $(UNIT_XEN),$(@F)),\
+	$(shell pkg-config --libs xlutil))
+
+$(UNIT_ENGINE): $(ENGINE_OBJS)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# What waits for 30 s in an operation waits for 1 s in its test.
+$(BUILD)/tests/unit/short/%.o: snapshot/%.c | need-build
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -DQMP_TIMEOUT_S=1 -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qmp.o
+$(BUILD)/tests/unit/cfg: $(BUILD)/snapshot/cfg.o
+
+$(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_COMMON) \
+		$(UNIT_ENGINE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.a,$^) \
+		$(UNIT_ENGINE) $(UNIT_LIBS)
+
+.SECONDARY: $(UNIT_TESTS:=.o)
+
+.PHONY: unit-tests check-unit check-asan check-valgrind
+unit-tests: $(UNIT_TESTS)
+
+check-unit: unit-tests
+	@tests/run $(UNIT_TESTS)
+
+# All unit tests again, with what finds wrong memory accesses and undefined
+# behaviour; a build directory of its own.
+check-asan:
+	@$(MAKE) --no-print-directory check-unit BUILD=$(BUILD)/asan \
+		CFLAGS="-O1 -g -fsanitize=address,undefined \
+		-fno-sanitize-recover=all"
+
+UNIT_VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+	--child-silent-after-fork=yes
+VALGRIND_TESTS = $(addprefix $(BUILD)/tests/valgrind/,$(UNIT_NAMES))
+
+$(VALGRIND_TESTS): $(BUILD)/tests/valgrind/%: $(BUILD)/tests/unit/%
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec $(UNIT_VALGRIND) %s\n' $(abspath $<) >$@
+	@chmod +x $@
+
+check-valgrind: $(VALGRIND_TESTS)
+	@if command -v valgrind >/dev/null; then tests/run $^; \
+	 else echo 'skip - valgrind is not installed'; fi
