@@ -49,6 +49,22 @@ static int open_append(struct journal *j, const char *what, struct err *e)
     return j->fd < 0 ? err_errno(e, "cannot open %s", what) : 0;
 }
 
+/*
+ * Nothing has been done yet: a journal that got its name but perhaps not to
+ * the disk goes again, so that the failure leaves everything as before.
+ */
+static void withdraw(struct store *st, const char *line, const char *what)
+{
+    struct err ignored;
+    char *text = NULL;
+    size_t len;
+
+    if (!file_read(st->fd, STORE_JOURNAL, JSON_MAX_SIZE, what, &text, &len,
+                   &ignored) && !strcmp(text, line))
+        file_unlink(st->fd, STORE_JOURNAL, what, &ignored);
+    free(text);
+}
+
 int journal_start(struct store *st, json_object *header, struct journal *j,
                   struct err *e)
 {
@@ -61,6 +77,8 @@ int journal_start(struct store *st, json_object *header, struct journal *j,
                             e);
     if (!rc)
         rc = open_append(j, what, e);
+    if (rc)
+        withdraw(st, line, what);
     free(line);
     free(what);
     return rc;
@@ -97,9 +115,14 @@ int journal_end(struct journal *j, struct err *e)
 {
     char *what = journal_path(j->st);
     int rc = file_unlink(j->st->fd, STORE_JOURNAL, what, e);
+    struct err ignored;
 
+    /*
+     * If this fails and the power with it, the journal may be back: then the
+     * next command does once more what is done already.
+     */
     if (!rc)
-        rc = file_sync(j->st->fd, j->st->path, e);
+        (void)file_sync(j->st->fd, j->st->path, &ignored);
     if (!rc)
         journal_close(j);
     free(what);

@@ -9,6 +9,7 @@
  * GNU Lesser General Public License for more details.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -180,11 +181,21 @@ static int publish(struct job *j, const struct step *step, struct err *e)
     return store_move(j->st, j->s.name, STORE_NEW, STORE_COMMITTED, e);
 }
 
+/* 1 if the snapshot went from one state to the other, 0 if not yet, -1. */
+static int moved(struct job *j, enum store_state from, enum store_state to,
+                 struct err *e)
+{
+    int is_new = store_there(j->st, to, j->s.name, e), is_old;
+
+    if (is_new <= 0)
+        return is_new;
+    is_old = store_there(j->st, from, j->s.name, e);
+    return is_old < 0 ? -1 : !is_old;
+}
+
 static int publish_happened(struct job *j, struct err *e)
 {
-    (void)e;
-    return store_exists(j->st, STORE_COMMITTED, j->s.name) &&
-           !store_exists(j->st, STORE_NEW, j->s.name);
+    return moved(j, STORE_NEW, STORE_COMMITTED, e);
 }
 
 static int set_current(struct job *j, const struct step *step,
@@ -301,9 +312,7 @@ static int hide(struct job *j, const struct step *step, struct err *e)
 
 static int hide_happened(struct job *j, struct err *e)
 {
-    (void)e;
-    return store_exists(j->st, STORE_DELETED, j->s.name) &&
-           !store_exists(j->st, STORE_COMMITTED, j->s.name);
+    return moved(j, STORE_COMMITTED, STORE_DELETED, e);
 }
 
 static int remove_part(struct job *j, const struct step *step,
@@ -335,9 +344,18 @@ static int relink(struct job *j, const struct step *step, struct err *e)
         struct snapshot child;
         struct err damaged;
 
-        /* A damaged snapshot has no parent that could be read either. */
-        if (store_load(j->st, STORE_COMMITTED, names[i], &child, &damaged))
+        /*
+         * A damaged snapshot has no parent that could be read either.  One
+         * that cannot be read now may be a child: it is tried again.
+         */
+        errno = 0;
+        if (store_load(j->st, STORE_COMMITTED, names[i], &child, &damaged)) {
+            if (errno == EIO) {
+                *e = damaged;
+                rc = -1;
+            }
             continue;
+        }
         if (is_parent(&child, j->s.name)) {
             free(child.parent);
             child.parent = mem_strdup(j->s.parent);

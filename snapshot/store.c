@@ -127,6 +127,13 @@ static bool lock_is_current(struct store *st, int fd)
     return same;
 }
 
+/* Of writes that a crash cut short (file_write_durable()). */
+static void remove_leftovers(struct store *st)
+{
+    unlinkat(st->fd, "." STORE_JOURNAL ".tmp", 0);
+    unlinkat(st->fd, "." DOMAIN_JSON ".tmp", 0);
+}
+
 static int open_lock(struct store *st, struct err *e)
 {
     int fd = openat(st->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
@@ -190,6 +197,7 @@ int store_lock(struct store *st, unsigned wait_s, struct err *e)
         waited_ms += LOCK_POLL_MS;
     }
     st->lock_fd = fd;
+    remove_leftovers(st);
     return 0;
 
 fail:
@@ -333,15 +341,27 @@ void store_free_names(char **names, size_t n)
     free(names);
 }
 
-bool store_exists(struct store *st, enum store_state state, const char *name)
+int store_there(struct store *st, enum store_state state, const char *name,
+                struct err *e)
 {
     char *dir = dir_name(state, name);
     struct stat sb;
-    bool there = st->fd >= 0 &&
-                 !fstatat(st->fd, dir, &sb, AT_SYMLINK_NOFOLLOW);
+    int rc = 1;
 
+    if (st->fd < 0)
+        rc = 0;
+    else if (fstatat(st->fd, dir, &sb, AT_SYMLINK_NOFOLLOW))
+        rc = errno == ENOENT ? 0 : err_errno(e, "cannot look at %s/%s",
+                                             st->path, dir);
     free(dir);
-    return there;
+    return rc;
+}
+
+bool store_exists(struct store *st, enum store_state state, const char *name)
+{
+    struct err ignored;
+
+    return store_there(st, state, name, &ignored) > 0;
 }
 
 int store_dir(struct store *st, enum store_state state, const char *name,
@@ -434,12 +454,17 @@ int store_move(struct store *st, const char *name, enum store_state from,
 {
     char *old = dir_name(from, name), *new = dir_name(to, name);
     char *what = mem_printf("%s/%s", st->path, old);
-    int rc = -1;
+    int is_old = store_there(st, from, name, e), is_new, rc = -1;
 
-    if (!store_exists(st, from, name) && store_exists(st, to, name))
+    if (is_old < 0)
+        goto out;
+    is_new = is_old ? 0 : store_there(st, to, name, e);
+    if (is_new > 0)
         rc = file_sync(st->fd, st->path, e);
-    else
+    else if (is_new == 0)
         rc = file_rename(st->fd, old, new, what, e);
+
+out:
     free(what);
     free(new);
     free(old);
@@ -458,10 +483,10 @@ int store_remove(struct store *st, enum store_state state, const char *name,
     int rc = -1, fd = -1;
     size_t i;
 
-    if (!store_exists(st, state, name)) {
-        rc = 0;
+    rc = store_there(st, state, name, e);
+    if (rc <= 0)
         goto out;
-    }
+    rc = -1;
     fd = store_dir(st, state, name, e);
     if (fd < 0)
         goto out;

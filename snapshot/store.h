@@ -70,6 +70,10 @@ int store_names(struct store *st, enum store_state state, char ***names_r,
                 size_t *n_r, struct err *e);
 void store_free_names(char **names, size_t n);
 
+/* 1 it is there, 0 it is not, -1 that cannot be told. */
+int store_there(struct store *st, enum store_state state, const char *name,
+                struct err *e);
+/* Where it does not matter which of the last two. */
 bool store_exists(struct store *st, enum store_state state,
                   const char *name);
 int store_load(struct store *st, enum store_state state, const char *name,
