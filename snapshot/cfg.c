@@ -10,7 +10,7 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +81,61 @@ static int gather(const char *file, char *const *settings, size_t nsettings,
         text = more;
     }
     *text_r = text;
+    return 0;
+}
+
+static bool known_key(const char *key, size_t len)
+{
+    static const char *const keys[] = { "name", "description", "disks" };
+    size_t i;
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strlen(keys[i]) == len && !strncmp(keys[i], key, len))
+            return true;
+    return false;
+}
+
+/* Past a string that begins at p, or to the end of the text. */
+static const char *skip_string(const char *p)
+{
+    char quote = *p++;
+
+    while (*p && *p != quote)
+        p += *p == '\\' && p[1] ? 2 : 1;
+    return *p ? p + 1 : p;
+}
+
+/*
+ * libxlutil cannot list the keys.  The text is of its grammar already, so a
+ * word at the start of a statement is a key.
+ */
+static int check_keys(const char *text, const char *what, struct err *e)
+{
+    const char *p = text;
+    unsigned line = 1, depth = 0;
+    bool at_start = true;
+
+    while (*p) {
+        size_t len = strcspn(p, " \t\r\n=+;#\"'[]");
+
+        if (at_start && len) {
+            if (!known_key(p, len))
+                return err_set(e, SNAP_USAGE, "%s:%u: there is no setting "
+                               "'%.*s'", what, line, (int)len, p);
+            at_start = false;
+            p += len;
+        } else if (*p == '#') {
+            p += strcspn(p, "\n");
+        } else if (*p == '"' || *p == '\'') {
+            p = skip_string(p);
+        } else {
+            line += *p == '\n';
+            depth += (*p == '[') - (*p == ']');
+            if ((*p == '\n' || *p == ';') && !depth)
+                at_start = true;
+            p++;
+        }
+    }
     return 0;
 }
 
@@ -194,7 +249,8 @@ int cfg_read(const char *file, char *const *settings, size_t nsettings,
         err_set(e, SNAP_USAGE, "%s", said && said[0] ? said : what);
         goto out;
     }
-    if (!get_string(config, "name", &c->name, e) &&
+    if (!check_keys(text, what, e) &&
+        !get_string(config, "name", &c->name, e) &&
         !get_string(config, "description", &c->description, e))
         rc = get_disks(config, c, e);
 

@@ -24,7 +24,8 @@ char *show_size(uint64_t bytes)
     double n = (double)bytes;
     size_t u = 0;
 
-    while (n >= 1024 && u + 1 < sizeof(units) / sizeof(units[0])) {
+    /* 1023.5 would be printed as 1024. */
+    while (n >= 1023.5 && u + 1 < sizeof(units) / sizeof(units[0])) {
         n /= 1024;
         u++;
     }

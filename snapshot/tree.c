@@ -141,9 +141,11 @@ void tree_link(struct tree *t, const struct snapshot *ghosts, size_t nghosts,
     cut_cycles(t, problems);
     link_children(t);
     set_name(&t->current, resolve(t->current, ghosts, nghosts));
-    if (t->current && tree_find(t, t->current) == TREE_NONE)
+    if (t->current && tree_find(t, t->current) == TREE_NONE) {
         err_add(problems, "the current snapshot %s does not exist",
                 t->current);
+        set_name(&t->current, NULL);
+    }
 }
 
 /* Loads all of one state; damaged ones become problems. */
@@ -175,7 +177,7 @@ int tree_load(struct store *st, struct tree *t, struct err *problems,
               struct err *e)
 {
     struct snapshot *ghosts = NULL, *all = NULL;
-    size_t nghosts = 0, i;
+    size_t nghosts = 0, n = 0, i;
     struct err ignored = { 0 };
     int rc = -1;
 
@@ -183,18 +185,20 @@ int tree_load(struct store *st, struct tree *t, struct err *problems,
     t->first_root = TREE_NONE;
     /* Ghosts last: a snapshot deleted meanwhile is then seen as one. */
     if (store_get_current(st, &t->current, e) ||
-        load_state(st, STORE_COMMITTED, &all, &t->n, problems, e) ||
-        load_state(st, STORE_DELETED, &ghosts, &nghosts, &ignored, e)) {
-        t->n = 0;
+        load_state(st, STORE_COMMITTED, &all, &n, problems, e) ||
+        load_state(st, STORE_DELETED, &ghosts, &nghosts, &ignored, e))
         goto out;
+    t->nodes = mem_zalloc(n, sizeof(*t->nodes));
+    while (t->n < n) {
+        t->nodes[t->n].s = all[t->n];
+        t->n++;
     }
-    t->nodes = mem_zalloc(t->n, sizeof(*t->nodes));
-    for (i = 0; i < t->n; i++)
-        t->nodes[i].s = all[i];
     tree_link(t, ghosts, nghosts, problems);
     rc = 0;
 
 out:
+    for (i = t->n; i < n; i++)
+        meta_free(&all[i]);
     for (i = 0; i < nghosts; i++)
         meta_free(&ghosts[i]);
     free(ghosts);

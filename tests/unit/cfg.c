@@ -1,3 +1,4 @@
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -146,6 +147,40 @@ static void wrong_types(void)
     refused("description = [ 'a' ]", "description");
 }
 
+static void unknown_keys(void)
+{
+    refused("nmae = \"x\"", "'nmae'");
+    refused("name = \"x\"\n# nmae = 1\n\ndisk = [ 'vdev=xvda' ]", ":4:");
+    refused("name = \"x\"; nmae = \"y\"", "'nmae'");
+    check(name_is("disks = [ 'vdev=xvda,type=none',\n"
+                  "    # a comment with ' and = 1\n"
+                  "    'vdev=xvdb,type=none' ]\n"
+                  "name = \"a=b; c\" # e = 1\n", "name=snap", "snap"),
+          "what looks like a key inside values and comments is none");
+}
+
+/* Each sample is read, and the samples are where they are expected. */
+static void samples(void)
+{
+    glob_t found;
+    size_t i;
+
+    if (glob("snapshot-cfg/*.cfg", 0, NULL, &found)) {
+        check(false, "there are samples in snapshot-cfg/");
+        return;
+    }
+    for (i = 0; i < found.gl_pathc; i++) {
+        struct cfg c;
+        struct err e;
+        int rc = cfg_read(found.gl_pathv[i], NULL, 0, &c, &e);
+
+        check_ok(rc, &e, "%s", found.gl_pathv[i]);
+        if (!rc)
+            cfg_free(&c);
+    }
+    globfree(&found);
+}
+
 static void files(void)
 {
     char *none = unit_path("none"), *big = mem_zalloc(1, (1 << 20) + 2);
@@ -176,6 +211,8 @@ int main(void)
     syntax();
     disk_words();
     wrong_types();
+    unknown_keys();
+    samples();
     files();
     free(file);
     return unit_done();
