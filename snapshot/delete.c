@@ -71,12 +71,17 @@ static int choose_all(struct session *s, const struct snap_delete *req,
     return -1;
 }
 
-/* The device model answers, if it will be needed. */
+/* The device model answers if it will be needed; nobody else is in the way. */
 static int check(struct job *j, struct err *e)
 {
+    struct domain d;
     size_t i;
+    int rc = domain_find(j->s.domain.name, &d, e);
 
-    if (disk_host_open(j->s.domain.name, &j->host, e))
+    if (rc >= 0)
+        rc = disk_check_free(&j->s, rc ? &d : NULL, e);
+    domain_free(&d);
+    if (rc || disk_host_open(j->s.domain.name, &j->host, e))
         return -1;
     for (i = 0; i < j->s.ndisks; i++)
         if (j->host.running && meta_disk_has_part(&j->s.disks[i]))

@@ -10,6 +10,7 @@
  */
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "disk.h"
 #include "mem.h"
@@ -201,6 +202,23 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
     if (kind_of(d, &ops, e))
         return -1;
     return named(ops && ops->remove ? ops->remove(h, d, e) : 0, d, e);
+}
+
+int disk_check_free(const struct snapshot *s, const struct domain *but,
+                    struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < s->ndisks; i++) {
+        const struct snapshot_disk *d = &s->disks[i];
+        struct stat st;
+
+        /* Whether it has to be there is not the question here. */
+        if (meta_disk_has_part(d) && !stat(d->path, &st) &&
+            image_check_free(d->path, but, 0, e))
+            return named(-1, d, e);
+    }
+    return 0;
 }
 
 /*

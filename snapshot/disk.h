@@ -91,6 +91,13 @@ int disk_apply(const struct snapshot_disk *d, struct err *e);
 int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
                 struct err *e);
 
+/*
+ * No domain or program but "but" (may be NULL) holds an image that a revert
+ * or a deletion will change: found later, that would leave it half done.
+ */
+int disk_check_free(const struct snapshot *s, const struct domain *but,
+                    struct err *e);
+
 extern const struct disk_ops disk_internal;
 
 #endif

@@ -374,6 +374,35 @@ int domain_each_disk(int (*fn)(void *arg, const char *domain,
     return rc;
 }
 
+static bool is_word(const char *words, size_t len, const char *at,
+                    const char *word)
+{
+    size_t n = strlen(word) + 1;
+
+    return (size_t)(words + len - at) >= n && !memcmp(at, word, n);
+}
+
+bool domain_has_process(const struct domain *d, pid_t pid)
+{
+    char path[64], domid[16], words[65536];
+    const char *at;
+    size_t len;
+    FILE *f;
+
+    snprintf(domid, sizeof(domid), "%u", d->domid);
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    f = fopen(path, "re");
+    len = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
+    if (f)
+        fclose(f);
+    words[len] = '\0';
+    /* libxl starts every device model with -xen-domid ID. */
+    for (at = words; at < words + len; at += strlen(at) + 1)
+        if (is_word(words, len, at, "-xen-domid"))
+            return is_word(words, len, at + sizeof("-xen-domid"), domid);
+    return false;
+}
+
 /*
  * Local variables:
  * mode: C

@@ -109,6 +109,9 @@ int domain_each_disk(int (*fn)(void *arg, const char *domain,
                                const struct domain_disk *disk),
                      void *arg, struct err *e);
 
+/* True if the process serves this domain: its device model. */
+bool domain_has_process(const struct domain *d, pid_t pid);
+
 #endif
 
 /*

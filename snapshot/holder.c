@@ -9,7 +9,6 @@
  * GNU Lesser General Public License for more details.
  */
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -20,7 +19,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "domain.h"
 #include "file.h"
 #include "holder.h"
 #include "mem.h"
@@ -30,6 +28,7 @@
 
 struct search {
     struct stat target;
+    const struct domain *but;
     char *who;
 };
 
@@ -46,6 +45,8 @@ static int match_disk(void *arg, const char *domain,
     struct search *s = arg;
     struct stat st;
 
+    if (s->but && !strcmp(domain, s->but->name))
+        return 0;
     if (disk->foreign || !disk->path[0] || stat(disk->path, &st) ||
         !same(s, &st))
         return 0;
@@ -97,8 +98,10 @@ static int match_processes(struct search *s, struct err *e)
     if (!proc)
         return err_errno(e, "cannot list processes");
     while (!s->who && (de = readdir(proc))) {
-        if (!isdigit((unsigned char)de->d_name[0]) ||
-            atol(de->d_name) == getpid() || !process_holds(de->d_name, s))
+        pid_t pid = (pid_t)atol(de->d_name);
+
+        if (pid <= 0 || pid == getpid() || !process_holds(de->d_name, s) ||
+            (s->but && domain_has_process(s->but, pid)))
             continue;
         process_name(de->d_name, name, sizeof(name));
         s->who = mem_printf("process %s (%s)", de->d_name, name);
@@ -146,8 +149,8 @@ static int find_once(struct search *s, struct err *e)
     return rc ? rc : match_loops(s);
 }
 
-int holder_find(const char *path, unsigned wait_s, char **who_r,
-                struct err *e)
+int holder_find(const char *path, const struct domain *but, unsigned wait_s,
+                char **who_r, struct err *e)
 {
     uint64_t until = clock_ms() + wait_s * 1000ull;
     struct search s;
@@ -155,6 +158,7 @@ int holder_find(const char *path, unsigned wait_s, char **who_r,
 
     for (;;) {
         memset(&s, 0, sizeof(s));
+        s.but = but;
         if (stat(path, &s.target))
             return err_errno(e, "cannot look at %s", path);
         rc = find_once(&s, e);

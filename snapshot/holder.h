@@ -14,14 +14,15 @@
 #ifndef SNAPSHOT_HOLDER_H
 #define SNAPSHOT_HOLDER_H
 
-#include "err.h"
+#include "domain.h"
 
 /*
- * 0 if nobody holds the file or block device, 1 with *who_r in words (the
- * caller's to free), -1.  Asks again for wait_s seconds while somebody does.
+ * 0 if nobody but the domain "but" (may be NULL) and its device model holds
+ * the file or block device, 1 with *who_r in words (the caller's to free),
+ * -1.  Asks again for wait_s seconds while somebody does.
  */
-int holder_find(const char *path, unsigned wait_s, char **who_r,
-                struct err *e);
+int holder_find(const char *path, const struct domain *but, unsigned wait_s,
+                char **who_r, struct err *e);
 
 #endif
 

@@ -143,10 +143,11 @@ const struct image_snapshot *image_info_find(const struct image_info *info,
     return NULL;
 }
 
-int image_check_free(const char *path, unsigned wait_s, struct err *e)
+int image_check_free(const char *path, const struct domain *but,
+                     unsigned wait_s, struct err *e)
 {
     char *who = NULL;
-    int rc = holder_find(path, wait_s, &who, e);
+    int rc = holder_find(path, but, wait_s, &who, e);
 
     if (rc > 0)
         rc = err_set(e, SNAP_FAILED, "%s is in use by %s", path, who);
@@ -165,7 +166,7 @@ int image_write(const char *path, const char *const *args, struct err *e)
 
     for (i = 0; args[i] && i + 2 < MAX_ARGS; i++)
         argv[i + 1] = args[i];
-    if (image_check_free(path, HOLDER_WAIT_S, e))
+    if (image_check_free(path, NULL, HOLDER_WAIT_S, e))
         return -1;
     rc = proc_run(&p, e);
     free(p.out);

@@ -21,6 +21,7 @@
 #ifndef SNAPSHOT_IMAGE_H
 #define SNAPSHOT_IMAGE_H
 
+#include "domain.h"
 #include "json.h"
 
 struct image_snapshot {
@@ -50,11 +51,13 @@ const struct image_snapshot *image_info_find(const struct image_info *info,
                                              const char *name);
 
 /*
- * 0 if nobody holds the image: no domain's disk, no process, no loop device.
- * Else -1 and the error says who.  Waits up to wait_s seconds for a holder
+ * 0 if nobody but the domain "but" (may be NULL) holds the image: no other
+ * domain's disk, no process, no loop device.  Else -1 and the error says who.
+ * Waits up to wait_s seconds for a holder
  * to let go: a destroyed domain's QEMU takes a moment to end.
  */
-int image_check_free(const char *path, unsigned wait_s, struct err *e);
+int image_check_free(const char *path, const struct domain *but,
+                     unsigned wait_s, struct err *e);
 
 /*
  * Runs qemu-img with these arguments (NULL at the end) to change the image,

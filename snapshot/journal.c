@@ -133,8 +133,10 @@ bool journal_exists(struct store *st)
 {
     struct stat sb;
 
+    /* If it cannot be told, reading it will fail and nothing is begun. */
     return st->fd >= 0 &&
-           !fstatat(st->fd, STORE_JOURNAL, &sb, AT_SYMLINK_NOFOLLOW);
+           (!fstatat(st->fd, STORE_JOURNAL, &sb, AT_SYMLINK_NOFOLLOW) ||
+            errno != ENOENT);
 }
 
 /* The record of a line without its newline, or NULL if it is not whole. */
@@ -203,7 +205,8 @@ int journal_read(struct store *st, struct journal *j,
     *header_r = NULL;
     if (file_read(st->fd, STORE_JOURNAL, JSON_MAX_SIZE, what, &text, &len,
                   e)) {
-        e->status = SNAP_NEEDS_USER;
+        if (errno != ENOENT)
+            e->status = SNAP_NEEDS_USER;
         goto out;
     }
     nl = memchr(text, '\n', len);

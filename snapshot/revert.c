@@ -48,20 +48,6 @@ static int check_free_memory(const struct job *j, const struct domain *d,
     return 0;
 }
 
-/* No other domain or program may hold an image that will be changed. */
-static int check_holders(const struct job *j, const struct domain *d,
-                         struct err *e)
-{
-    size_t i;
-
-    /* While the domain runs, it holds its images itself. */
-    for (i = 0; !d && i < j->s.ndisks; i++)
-        if (meta_disk_has_part(&j->s.disks[i]) &&
-            image_check_free(j->s.disks[i].path, 0, e))
-            return err_wrap(e, "disk %s", j->s.disks[i].vdev);
-    return 0;
-}
-
 /* Everything that could fail later, before the domain is touched. */
 static int check(struct job *j, const struct domain *d, bool force,
                  struct err *e)
@@ -79,7 +65,7 @@ static int check(struct job *j, const struct domain *d, bool force,
             err_add(&problems, "%s", one.text);
     if (check_free_memory(j, d, &one))
         err_add(&problems, "%s", one.text);
-    if (check_holders(j, d, &one))
+    if (disk_check_free(&j->s, d, &one))
         err_add(&problems, "%s", one.text);
     if (problems.status == SNAP_OK)
         return 0;
