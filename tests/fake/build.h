@@ -1,0 +1,33 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/* Put before every file of the test build: what it sets otherwise. */
+
+#ifndef FAKE_BUILD_H
+#define FAKE_BUILD_H
+
+const char *fake_store_root(void);
+unsigned fake_seconds(unsigned normal);
+
+#define STORE_ROOT fake_store_root()
+#define QMP_TIMEOUT_S fake_seconds(30)
+#define INFO_TIMEOUT_S fake_seconds(60)
+#define WRITE_TIMEOUT_S fake_seconds(3600)
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

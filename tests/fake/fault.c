@@ -1,0 +1,448 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "host.h"
+#include "spec.h"
+#include "snapshot/fault.h"
+#include "snapshot/mem.h"
+#include "snapshot/qmp.h"
+
+#define MIB (1u << 20)
+
+static __thread bool off;
+
+void fault_off(bool now)
+{
+    off = now;
+}
+
+static void die(void)
+{
+    kill(getpid(), SIGKILL);
+    for (;;)
+        pause();
+}
+
+/* The modes that every class has; true if it was one. */
+static bool common_mode(const char *mode)
+{
+    static const struct { const char *mode; int sig; } signals[] = {
+        { "int", SIGINT }, { "term", SIGTERM }, { "hup", SIGHUP },
+        { "stop", SIGSTOP },
+    };
+    size_t i;
+
+    if (!strcmp(mode, "kill"))
+        die();
+    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        if (!strcmp(mode, signals[i].mode)) {
+            kill(getpid(), signals[i].sig);
+            return true;
+        }
+    return !*mode;
+}
+
+static int injected(struct err *e, const char *what)
+{
+    return err_set(e, SNAP_FAILED, "injected fault: %s", what);
+}
+
+/* Points of txn.c. */
+
+int fault_point(enum fault_place place, enum verb verb, struct err *e)
+{
+    static const char *const places[] = {
+        [FAULT_BEFORE] = "before", [FAULT_AFTER] = "after",
+        [FAULT_UNDO] = "undo",
+    };
+    static unsigned n;
+    char what[64];
+
+    snprintf(what, sizeof(what), "%s %s", places[place],
+             plan_verb_name(verb));
+    return common_mode(spec_mode("txn", ++n, what)) ? 0 : injected(e, what);
+}
+
+/* The hypervisor: called by the fake domain.c. */
+
+enum fault fault_xen(const char *what)
+{
+    static unsigned n;
+    const char *mode = spec_mode("xen", ++n, what);
+
+    if (!strcmp(mode, "late"))
+        return FAULT_LATE;
+    if (!strcmp(mode, "lost"))
+        return FAULT_LOST;
+    return common_mode(mode) ? FAULT_NONE : FAULT_ERROR;
+}
+
+void fault_xen_after(enum fault fault)
+{
+    if (fault == FAULT_LATE)
+        die();
+}
+
+/* QEMU's monitor. */
+
+int __real_qmp_run(struct qmp *q, const char *command, json_object *args,
+                   json_object **ret_r, struct err *e);
+int __real_qmp_open(const char *path, struct qmp **q_r, struct err *e);
+int __wrap_qmp_run(struct qmp *q, const char *command, json_object *args,
+                   json_object **ret_r, struct err *e);
+int __wrap_qmp_open(const char *path, struct qmp **q_r, struct err *e);
+
+static uint32_t qmp_domid;
+static bool qmp_gone;
+
+static void stop_qemu(void)
+{
+    struct vm vm;
+
+    if (vm_load(qmp_domid, &vm) && vm.qemu > 0)
+        kill(vm.qemu, SIGSTOP);
+    vm_free(&vm);
+}
+
+static const char *qmp_fault(const char *what)
+{
+    static unsigned n;
+    const char *mode = spec_mode("qmp", ++n, what);
+
+    if (!strcmp(mode, "gone"))
+        qmp_gone = true;
+    else if (!strcmp(mode, "hang"))
+        stop_qemu();
+    return mode;
+}
+
+int __wrap_qmp_open(const char *path, struct qmp **q_r, struct err *e)
+{
+    const char *mode;
+
+    qmp_domid = (uint32_t)strtoul(strrchr(path, '-') + 1, NULL, 10);
+    mode = qmp_fault("connect");
+    *q_r = NULL;
+    if (qmp_gone || !strcmp(mode, "error") || !strcmp(mode, "lost"))
+        return injected(e, "no connection to QEMU");
+    if (!strcmp(mode, "kill") || !strcmp(mode, "late"))
+        die();
+    return __real_qmp_open(path, q_r, e);
+}
+
+int __wrap_qmp_run(struct qmp *q, const char *command, json_object *args,
+                   json_object **ret_r, struct err *e)
+{
+    const char *mode = qmp_fault(command);
+    int rc;
+
+    if (!strcmp(mode, "kill"))
+        die();
+    if (qmp_gone || !strcmp(mode, "error")) {
+        json_object_put(args);
+        if (ret_r)
+            *ret_r = NULL;
+        return injected(e, qmp_gone ? "QEMU is gone" : "QEMU refused");
+    }
+    rc = __real_qmp_run(q, command, args, ret_r, e);
+    if (!strcmp(mode, "late"))
+        die();
+    if (rc || strcmp(mode, "lost"))
+        return rc;
+    if (ret_r) {
+        json_object_put(*ret_r);
+        *ret_r = NULL;
+    }
+    return injected(e, "QEMU's answer was lost");
+}
+
+/*
+ * The C library, for files below FAKE_XEN_DIR.  Of the memory image, which a
+ * thread writes in pieces that depend on timing, each MiB counts instead.
+ */
+
+static const char *host_dir(void)
+{
+    static const char *dir;
+
+    if (!dir)
+        dir = getenv("FAKE_XEN_DIR");
+    return dir ? dir : "";
+}
+
+ssize_t __real_readlink(const char *path, char *buf, size_t size);
+ssize_t __wrap_readlink(const char *path, char *buf, size_t size);
+
+static bool below(const char *path)
+{
+    size_t len = strlen(host_dir());
+
+    return len && !strncmp(path, host_dir(), len) && path[len] == '/';
+}
+
+/* The path behind a descriptor, if it is a file of the host. */
+static bool fd_path(int fd, char *path, size_t size)
+{
+    char link[64];
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = __real_readlink(link, path, size - 1);
+    if (n < 0)
+        return false;
+    path[n] = '\0';
+    return below(path);
+}
+
+static bool takes_space(const char *call)
+{
+    return !strcmp(call, "write") || !strcmp(call, "create") ||
+           !strcmp(call, "mkdir") || !strcmp(call, "rename") ||
+           !strcmp(call, "fsync");
+}
+
+/* -1 with errno if the call is to fail; *torn_r if half of it is done. */
+static int io_point(const char *call, const char *name, bool *torn_r)
+{
+    static unsigned n;
+    const char *base = strrchr(name, '/'), *mode;
+    char what[128];
+
+    snprintf(what, sizeof(what), "%s %.100s", call, base ? base + 1 : name);
+    mode = spec_mode("io", ++n, what);
+    if (torn_r)
+        *torn_r = !strcmp(mode, "torn");
+    if (!strcmp(mode, "enospc") && takes_space(call))
+        errno = ENOSPC;
+    else if (!strcmp(mode, "eio"))
+        errno = EIO;
+    else
+        return common_mode(mode), 0;
+    return -1;
+}
+
+static int fd_point(const char *call, int fd)
+{
+    char path[4096];
+
+    return off || !fd_path(fd, path, sizeof(path)) ? 0 :
+           io_point(call, path, NULL);
+}
+
+static int at_point(const char *call, int dirfd, const char *name)
+{
+    char dir[4096];
+
+    if (off || (name[0] == '/' || dirfd == AT_FDCWD ? !below(name) :
+                !fd_path(dirfd, dir, sizeof(dir))))
+        return 0;
+    return io_point(call, name, NULL);
+}
+
+static bool is_memory(const char *path)
+{
+    const char *base = strrchr(path, '/');
+
+    return base && !strncmp(base, "/memory.xl", 10);
+}
+
+/* The memory image grows by len bytes: a point at each MiB it reaches. */
+static int memory_point(size_t len)
+{
+    static uint64_t done;
+    static bool begun;
+    uint64_t n;
+
+    for (n = begun ? done / MIB + 1 : 0; n <= (done + len) / MIB; n++) {
+        char what[64];
+        const char *mode;
+
+        snprintf(what, sizeof(what), "%u MiB", (unsigned)n);
+        mode = spec_mode("mem", (unsigned)n + 1, what);
+        begun = true;
+        errno = !strcmp(mode, "enospc") ? ENOSPC : EIO;
+        if (!strcmp(mode, "enospc") || !strcmp(mode, "eio"))
+            return -1;
+        common_mode(mode);
+    }
+    done += len;
+    return 0;
+}
+
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+ssize_t __real_read(int fd, void *buf, size_t len);
+ssize_t __wrap_read(int fd, void *buf, size_t len);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_openat64(int dirfd, const char *name, int flags, ...);
+int __wrap_openat64(int dirfd, const char *name, int flags, ...);
+int __real_open64(const char *name, int flags, ...);
+int __wrap_open64(const char *name, int flags, ...);
+int __real_renameat(int from_fd, const char *from, int to_fd,
+                    const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd,
+                    const char *to);
+int __real_unlinkat(int dirfd, const char *name, int flags);
+int __wrap_unlinkat(int dirfd, const char *name, int flags);
+int __real_mkdirat(int dirfd, const char *name, mode_t mode);
+int __wrap_mkdirat(int dirfd, const char *name, mode_t mode);
+int __real_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
+int __real_ftruncate64(int fd, off_t len);
+int __wrap_ftruncate64(int fd, off_t len);
+int __real_fstatat64(int dirfd, const char *name, struct stat *st,
+                     int flags);
+int __wrap_fstatat64(int dirfd, const char *name, struct stat *st,
+                     int flags);
+
+ssize_t __wrap_write(int fd, const void *buf, size_t len)
+{
+    char path[4096];
+    bool torn;
+
+    if (off || !fd_path(fd, path, sizeof(path)))
+        return __real_write(fd, buf, len);
+    if (is_memory(path))
+        return memory_point(len) ? -1 : __real_write(fd, buf, len);
+    if (io_point("write", path, &torn))
+        return -1;
+    if (!torn)
+        return __real_write(fd, buf, len);
+    if (__real_write(fd, buf, len / 2) >= 0)
+        die();
+    return -1;
+}
+
+/* Pieces of the memory image again depend on its reader. */
+ssize_t __wrap_read(int fd, void *buf, size_t len)
+{
+    char path[4096];
+
+    if (!off && fd_path(fd, path, sizeof(path)) && !is_memory(path) &&
+        io_point("read", path, NULL))
+        return -1;
+    return __real_read(fd, buf, len);
+}
+
+int __wrap_fsync(int fd)
+{
+    return fd_point("fsync", fd) ? -1 : __real_fsync(fd);
+}
+
+int __wrap_openat64(int dirfd, const char *name, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list ap;
+
+    if (flags & O_CREAT) {
+        va_start(ap, flags);
+        mode = va_arg(ap, mode_t);
+        va_end(ap);
+    }
+    if (at_point(flags & O_CREAT ? "create" : "open", dirfd, name))
+        return -1;
+    return __real_openat64(dirfd, name, flags, mode);
+}
+
+int __wrap_open64(const char *name, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list ap;
+
+    if (flags & O_CREAT) {
+        va_start(ap, flags);
+        mode = va_arg(ap, mode_t);
+        va_end(ap);
+    }
+    return at_point("open", AT_FDCWD, name) ? -1 :
+           __real_open64(name, flags, mode);
+}
+
+int __wrap_renameat(int from_fd, const char *from, int to_fd,
+                    const char *to)
+{
+    return at_point("rename", to_fd, to) ? -1 :
+           __real_renameat(from_fd, from, to_fd, to);
+}
+
+int __wrap_unlinkat(int dirfd, const char *name, int flags)
+{
+    return at_point("unlink", dirfd, name) ? -1 :
+           __real_unlinkat(dirfd, name, flags);
+}
+
+int __wrap_mkdirat(int dirfd, const char *name, mode_t mode)
+{
+    return at_point("mkdir", dirfd, name) ? -1 :
+           __real_mkdirat(dirfd, name, mode);
+}
+
+int __wrap_fchmod(int fd, mode_t mode)
+{
+    return fd_point("chmod", fd) ? -1 : __real_fchmod(fd, mode);
+}
+
+int __wrap_ftruncate64(int fd, off_t len)
+{
+    return fd_point("truncate", fd) ? -1 : __real_ftruncate64(fd, len);
+}
+
+int __wrap_fstatat64(int dirfd, const char *name, struct stat *st,
+                     int flags)
+{
+    return at_point("stat", dirfd, name) ? -1 :
+           __real_fstatat64(dirfd, name, st, flags);
+}
+
+/*
+ * The engine knows xl's monitor by the log in /var/log/xen.  Those of this
+ * fake host, and no other's, look as if theirs were there.
+ */
+ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
+{
+    static const char real[] = "/var/log/xen/";
+    ssize_t n = __real_readlink(path, buf, size);
+    char *log, *seen;
+    size_t len;
+
+    if (off || n <= 0 || (size_t)n >= size || strncmp(path, "/proc/", 6))
+        return n;
+    log = mem_printf("%s/log/", host_dir());
+    len = strlen(log);
+    if ((size_t)n > len && !memcmp(buf, log, len)) {
+        seen = mem_printf("%s%.*s", real, (int)((size_t)n - len), buf + len);
+        n = (ssize_t)strlen(seen);
+        memcpy(buf, seen, (size_t)n);
+        free(seen);
+    }
+    free(log);
+    return n;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,93 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * qemu-img of the fake host: the real one, found behind this one in PATH, or
+ * a fault.  Runs are counted in FAKE_XEN_DIR/img, which a test removes
+ * before each command.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "spec.h"
+#include "snapshot/mem.h"
+
+/* One byte a run. */
+static unsigned count(void)
+{
+    char *path = host_path("img");
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    struct stat st;
+
+    if (fd < 0 || write(fd, ".", 1) != 1 || fstat(fd, &st))
+        abort();
+    close(fd);
+    free(path);
+    return (unsigned)st.st_size;
+}
+
+static void run_real(char **argv)
+{
+    char *dirs = mem_strdup(getenv("PATH")), *dir, *save = NULL;
+    char self[4096], real[4096], path[4096];
+
+    if (!realpath("/proc/self/exe", self))
+        abort();
+    for (dir = strtok_r(dirs, ":", &save); dir;
+         dir = strtok_r(NULL, ":", &save)) {
+        snprintf(path, sizeof(path), "%.4000s/qemu-img", dir);
+        if (realpath(path, real) && strcmp(real, self))
+            execv(path, argv);
+    }
+    _exit(127);
+}
+
+int main(int argc, char **argv)
+{
+    char what[128];
+    const char *mode;
+    pid_t pid;
+    int status;
+
+    snprintf(what, sizeof(what), "%.60s %.60s", argc > 1 ? argv[1] : "",
+             argc > 2 ? argv[2] : "");
+    mode = spec_mode("img", count(), what);
+    if (!strcmp(mode, "hang"))
+        pause();
+    if (!strcmp(mode, "fail")) {
+        fputs("qemu-img: injected fault\n", stderr);
+        return 1;
+    }
+    if (strcmp(mode, "lost"))
+        run_real(argv);
+    pid = fork();
+    if (pid == 0)
+        run_real(argv);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0)
+        ;
+    fputs("qemu-img: injected fault after the work\n", stderr);
+    return 1;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,724 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "state.h"
+#include "snapshot/clock.h"
+#include "snapshot/mem.h"
+
+#define RUN_MS 60000
+#define END_MS 10000
+#define IMAGE_SIZE "4M"
+
+static const char *const images[NIMAGES] = { "a.qcow2", "b.qcow2" };
+
+static void fatal(const char *what)
+{
+    fprintf(stderr, "sweep: %s: %s\n", what, strerror(errno));
+    abort();
+}
+
+void text_add(struct text *t, const char *fmt, ...)
+{
+    va_list ap;
+    char *more = NULL;
+    int n;
+
+    va_start(ap, fmt);
+    n = vasprintf(&more, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        abort();
+    t->s = mem_grow(t->s, t->len + (size_t)n + 1, 1);
+    memcpy(t->s + t->len, more, (size_t)n + 1);
+    t->len += (size_t)n;
+    free(more);
+}
+
+void text_free(struct text *t)
+{
+    free(t->s);
+    memset(t, 0, sizeof(*t));
+}
+
+char *scene_path(struct scene *s, const char *name)
+{
+    return mem_printf("%s/%s", s->dir, name);
+}
+
+static char *slurp(const char *path, size_t *len_r)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    char *buf;
+    ssize_t n = 0;
+
+    if (fd < 0 || fstat(fd, &st)) {
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    buf = mem_zalloc(1, (size_t)st.st_size + 1);
+    *len_r = 0;
+    while (*len_r < (size_t)st.st_size &&
+           (n = read(fd, buf + *len_r, (size_t)st.st_size - *len_r)) > 0)
+        *len_r += (size_t)n;
+    close(fd);
+    return buf;
+}
+
+/* Into the file that is there: images keep their inode. */
+static void copy_file(const char *from, const char *to)
+{
+    size_t len, done = 0;
+    char *buf = slurp(from, &len);
+    int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (!buf || fd < 0)
+        fatal(to);
+    while (done < len) {
+        ssize_t n = write(fd, buf + done, len - done);
+
+        if (n <= 0)
+            fatal(to);
+        done += (size_t)n;
+    }
+    close(fd);
+    free(buf);
+}
+
+void remove_tree(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *de;
+
+    while (dir && (de = readdir(dir))) {
+        char *sub;
+
+        if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+            continue;
+        sub = mem_printf("%s/%s", path, de->d_name);
+        if (unlink(sub) && (errno == EISDIR || errno == EPERM))
+            remove_tree(sub);
+        free(sub);
+    }
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
+static void copy_tree(const char *from, const char *to)
+{
+    DIR *dir = opendir(from);
+    struct dirent *de;
+
+    if (!dir || mkdir(to, 0700))
+        fatal(to);
+    while ((de = readdir(dir))) {
+        char *a, *b;
+        struct stat st;
+
+        if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+            continue;
+        a = mem_printf("%s/%s", from, de->d_name);
+        b = mem_printf("%s/%s", to, de->d_name);
+        if (!lstat(a, &st) && S_ISDIR(st.st_mode))
+            copy_tree(a, b);
+        else
+            copy_file(a, b);
+        free(a);
+        free(b);
+    }
+    closedir(dir);
+}
+
+/* Between fork and exec. */
+static void become(struct scene *s, const char *const *argv,
+                   const char *fault, const char *log, unsigned timeout_s)
+{
+    char *file = mem_printf("%s/%s", s->tools, argv[0]);
+    char *out = scene_path(s, "out"), *count = scene_path(s, "img");
+    int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int null = open("/dev/null", O_RDONLY);
+    char seconds[16];
+
+    unlink(count);
+    if (fault)
+        setenv("FAULT", fault, 1);
+    if (log)
+        setenv("FAULT_LOG", log, 1);
+    snprintf(seconds, sizeof(seconds), "%u", timeout_s);
+    if (timeout_s)
+        setenv("FAKE_TIMEOUT", seconds, 1);
+    dup2(null, 0);
+    dup2(fd, 1);
+    dup2(fd, 2);
+    close(fd);
+    close(null);
+    execv(file, (char *const *)argv);
+    execvp(argv[0], (char *const *)argv);
+    _exit(127);
+}
+
+void run_program(struct scene *s, const char *const *argv, const char *fault,
+                 const char *log, unsigned timeout_s, struct run *r)
+{
+    uint64_t until = clock_ms() + RUN_MS;
+    char *out = scene_path(s, "out"), *text;
+    int status = 0;
+    size_t len = 0;
+    pid_t pid, got;
+
+    fflush(NULL);
+    pid = fork();
+    memset(r, 0, sizeof(*r));
+    if (pid == 0)
+        become(s, argv, fault, log, timeout_s);
+    while ((got = waitpid(pid, &status, WNOHANG)) == 0) {
+        clock_sleep_ms(1);
+        if (clock_ms() > until && !r->timeout) {
+            r->timeout = true;
+            kill(pid, SIGKILL);
+        }
+    }
+    if (got < 0)
+        fatal("waitpid");
+    r->status = WIFSIGNALED(status) ? 256 + WTERMSIG(status) :
+                WEXITSTATUS(status);
+    text = slurp(out, &len);
+    if (text)
+        snprintf(r->out, sizeof(r->out), "%s", text);
+    free(text);
+    free(out);
+}
+
+static void must(struct scene *s, const char *const *argv)
+{
+    struct run r;
+
+    run_program(s, argv, NULL, NULL, 0, &r);
+    if (r.status) {
+        struct text why = { 0 };
+
+        fprintf(stderr, "sweep: %s %s: status %d: %s\n", argv[0],
+                argv[1] ? argv[1] : "", r.status, r.out);
+        scene_end(s, &why);
+        _exit(70);
+    }
+}
+
+#define MUST(s, ...) must(s, (const char *const []){ __VA_ARGS__, NULL })
+
+static void note_moment(struct scene *s, const char *name)
+{
+    struct moment *m = &s->moments[s->nmoments++];
+    struct vm vm;
+    size_t i;
+
+    snprintf(m->name, sizeof(m->name), "%s", name);
+    if (!vm_find(DOMAIN, &vm))
+        fatal("no domain");
+    m->memory = vm.memory;
+    for (i = 0; i < NIMAGES; i++)
+        if (guest_digest(&vm, i, &m->sums[i]))
+            fatal("digest");
+    vm_free(&vm);
+}
+
+static void take(struct scene *s, const char *name)
+{
+    MUST(s, "bin/xl", "tick", DOMAIN, "2");
+    MUST(s, "xl-snapshot", "snapshot-create", "-q", DOMAIN, name);
+    note_moment(s, name);
+}
+
+void scene_make(struct scene *s, const char *dir, const char *tools)
+{
+    char *paths[NIMAGES], *specs[NIMAGES], *store, *kept;
+    struct text why = { 0 };
+    struct vm vm;
+    size_t i;
+
+    memset(s, 0, sizeof(*s));
+    s->dir = mem_strdup(dir);
+    s->tools = mem_strdup(tools);
+    setenv("FAKE_XEN_DIR", dir, 1);
+    for (i = 0; i < NIMAGES; i++) {
+        paths[i] = scene_path(s, images[i]);
+        specs[i] = mem_printf("xvd%c=%s", 'a' + (char)i, paths[i]);
+        MUST(s, "qemu-img", "create", "-q", "-f", "qcow2", paths[i],
+             IMAGE_SIZE);
+    }
+    MUST(s, "bin/xl", "create", DOMAIN, specs[0], specs[1]);
+    take(s, "s1");
+    take(s, "s2");
+    take(s, "s3");
+    MUST(s, "xl-snapshot", "snapshot-revert", "-q", DOMAIN, "s2");
+    take(s, "s4");
+    MUST(s, "bin/xl", "tick", DOMAIN, "2");
+    note_moment(s, "present");
+    if (!vm_find(DOMAIN, &vm))
+        fatal("no domain");
+    s->domid = vm.domid;
+    store = scene_path(s, "record");
+    kept = host_path("dom/%u.json", vm.domid);
+    copy_file(kept, store);
+    vm_free(&vm);
+    free(kept);
+    free(store);
+    if (!scene_end(s, &why))
+        fatal(why.s);
+    for (i = 0; i < NIMAGES; i++) {
+        kept = mem_printf("%s.kept", paths[i]);
+        copy_file(paths[i], kept);
+        free(kept);
+        free(paths[i]);
+        free(specs[i]);
+    }
+    store = scene_path(s, "store");
+    kept = scene_path(s, "store.kept");
+    copy_tree(store, kept);
+    free(store);
+    free(kept);
+}
+
+void scene_reset(struct scene *s, bool off)
+{
+    char *store = scene_path(s, "store"), *kept = scene_path(s, "store.kept");
+    char *record = scene_path(s, "record"), *dom = scene_path(s, "dom");
+    char *run = scene_path(s, "run"), *log = scene_path(s, "log");
+    char *there = host_path("dom/%u.json", s->domid), *id;
+    size_t i;
+
+    remove_tree(store);
+    copy_tree(kept, store);
+    remove_tree(dom);
+    remove_tree(run);
+    remove_tree(log);
+    mkdir(dom, 0700);
+    mkdir(run, 0700);
+    mkdir(log, 0700);
+    for (i = 0; i < NIMAGES; i++) {
+        char *image = scene_path(s, images[i]);
+        char *old = mem_printf("%s.kept", image);
+
+        copy_file(old, image);
+        free(old);
+        free(image);
+    }
+    if (!off) {
+        copy_file(record, there);
+        id = mem_printf("%u", s->domid);
+        MUST(s, "bin/xl", "up", id);
+        free(id);
+    }
+    free(there);
+    free(log);
+    free(run);
+    free(dom);
+    free(record);
+    free(kept);
+    free(store);
+}
+
+/* The processes of the host that run now: children of this one, adopted. */
+static pid_t any_child(bool (*is)(pid_t pid))
+{
+    char path[64], *list, *p, *save = NULL;
+    size_t len = 0;
+    FILE *f;
+    pid_t found = 0;
+
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+             (int)getpid());
+    f = fopen(path, "re");
+    if (!f)
+        fatal(path);
+    list = mem_zalloc(1, 65536);
+    len = fread(list, 1, 65535, f);
+    list[len] = '\0';
+    fclose(f);
+    for (p = strtok_r(list, " \n", &save); p && !found;
+         p = strtok_r(NULL, " \n", &save)) {
+        pid_t pid = (pid_t)atol(p);
+
+        if (!is || is(pid))
+            found = pid;
+    }
+    free(list);
+    return found;
+}
+
+/* Not a QEMU nor a monitor, whose stdout is its log. */
+static bool is_worker(pid_t pid)
+{
+    char link[64], to[512];
+    ssize_t n;
+
+    if (process_is(pid, "qemu-storage-da"))
+        return false;
+    snprintf(link, sizeof(link), "/proc/%d/fd/1", (int)pid);
+    n = readlink(link, to, sizeof(to) - 1);
+    to[n > 0 ? n : 0] = '\0';
+    return !strstr(to, "/log/");
+}
+
+void scene_settle(void)
+{
+    uint64_t until = clock_ms() + END_MS;
+
+    while (any_child(is_worker) && clock_ms() < until)
+        clock_sleep_ms(2);
+}
+
+bool scene_end(struct scene *s, struct text *why)
+{
+    uint64_t until = clock_ms() + END_MS;
+    size_t n, i;
+    uint32_t *ids;
+    bool clean = true;
+    pid_t pid;
+
+    for (ids = vm_list(&n), i = 0; i < n; i++) {
+        char *id = mem_printf("%u", ids[i]);
+        struct run r;
+
+        run_program(s, (const char *const []){ "bin/xl", "destroy", id,
+                    NULL }, NULL, NULL, 0, &r);
+        free(id);
+    }
+    free(ids);
+    while (any_child(NULL) && clock_ms() < until)
+        clock_sleep_ms(1);
+    while ((pid = any_child(NULL))) {
+        text_add(why, "process %d is left, state %c; ", (int)pid,
+                 process_letter(pid));
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        clean = false;
+    }
+    return clean;
+}
+
+void scene_remove(struct scene *s)
+{
+    remove_tree(s->dir);
+    free(s->dir);
+    free(s->tools);
+}
+
+static int not_dots(const struct dirent *de)
+{
+    return strcmp(de->d_name, ".") && strcmp(de->d_name, "..");
+}
+
+static const struct moment *find_moment(struct scene *s, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i + 1 < s->nmoments; i++)
+        if (!strcmp(s->moments[i].name, name))
+            return &s->moments[i];
+    return NULL;
+}
+
+static void del(json_object *o, const char *where, const char *key)
+{
+    json_object *in = o;
+
+    if (!where || json_object_object_get_ex(o, where, &in))
+        json_object_object_del(in, key);
+}
+
+static json_object *member(json_object *o, const char *key)
+{
+    json_object *v = NULL;
+
+    json_object_object_get_ex(o, key, &v);
+    return v;
+}
+
+/* Times differ from run to run, but for the snapshots of the scene. */
+static void look_meta(struct scene *s, const char *name, const char *path,
+                      json_object *stamps, struct text *t)
+{
+    json_object *o = json_object_from_file(path), *disks;
+    size_t i;
+
+    if (!o) {
+        text_add(t, "%s: no metadata\n", name);
+        return;
+    }
+    disks = member(o, "disks");
+    for (i = 0; i < (disks ? json_object_array_length(disks) : 0); i++) {
+        json_object *d = json_object_array_get_idx(disks, i);
+        char key[300];
+
+        snprintf(key, sizeof(key), "%s %zu", name, i);
+        json_object_object_add(stamps, key,
+                               json_object_get(member(d, "stamp")));
+        if (!find_moment(s, name))
+            del(d, NULL, "stamp");
+    }
+    if (!find_moment(s, name)) {
+        del(o, NULL, "creation_time");
+        del(o, NULL, "downtime_ms");
+    }
+    text_add(t, "%s: %s\n", name, json_object_to_json_string(o));
+    json_object_put(o);
+}
+
+static void look_store(struct scene *s, json_object *stamps, struct text *t)
+{
+    char *dir = scene_path(s, "store/" DOMAIN);
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, alphasort), i;
+
+    for (i = 0; i < n; i++) {
+        char *path = mem_printf("%s/%s", dir, list[i]->d_name);
+        struct stat st;
+        size_t len;
+
+        if (!lstat(path, &st) && S_ISDIR(st.st_mode)) {
+            char *meta = mem_printf("%s/snapshot.json", path);
+            char *file = mem_printf("%s/memory.xl", path);
+            char *image = slurp(file, &len);
+
+            look_meta(s, list[i]->d_name, meta, stamps, t);
+            text_add(t, "%s: memory %016" PRIx64 "\n", list[i]->d_name,
+                     image ? (uint64_t)XXH3_64bits(image, len) : 0);
+            free(image);
+            free(file);
+            free(meta);
+        } else if (strcmp(list[i]->d_name, ".lock")) {
+            char *text = slurp(path, &len);
+
+            text_add(t, "%s: %s", list[i]->d_name, text ? text : "");
+            free(text);
+        }
+        free(path);
+        free(list[i]);
+    }
+    free(list);
+    free(dir);
+}
+
+/* Internal snapshots; their stamps must be those of the metadata. */
+static void look_image(struct scene *s, size_t image, json_object *stamps,
+                       struct text *t)
+{
+    char *path = scene_path(s, images[image]), key[300], stamp[64];
+    const char *const argv[] = {
+        "qemu-img", "info", "-U", "--output=json", path, NULL
+    };
+    json_object *o, *list, *want;
+    struct run r;
+    size_t i;
+
+    run_program(s, argv, NULL, NULL, 0, &r);
+    o = json_tokener_parse(r.out);
+    list = o ? member(o, "snapshots") : NULL;
+    text_add(t, "%s:%s", images[image], o ? "" : " cannot be read");
+    for (i = 0; i < (list ? json_object_array_length(list) : 0); i++) {
+        json_object *snap = json_object_array_get_idx(list, i);
+        const char *name = json_object_get_string(member(snap, "name"));
+
+        snprintf(stamp, sizeof(stamp), "%" PRId64 ".%09" PRId64,
+                 json_object_get_int64(member(snap, "date-sec")),
+                 json_object_get_int64(member(snap, "date-nsec")));
+        snprintf(key, sizeof(key), "%s %zu", name, image);
+        want = member(stamps, key);
+        text_add(t, " %s%s", name, !want ? "(unknown)" :
+                 strcmp(json_object_get_string(want), stamp) ?
+                 "(not the recorded one)" : "");
+    }
+    text_add(t, "\n");
+    json_object_put(o);
+    free(path);
+}
+
+static void look_domain(struct scene *s, struct text *t)
+{
+    struct vm vm;
+    uint64_t sum;
+    size_t i;
+
+    if (!vm_find(DOMAIN, &vm)) {
+        text_add(t, "no domain\n");
+        return;
+    }
+    text_add(t, "domain: %s %s memory %" PRIu64 " %s\n", vm.state,
+             vm.built ? "built" : "half-built", vm.memory,
+             vm.domid == s->domid ? "same" : "new");
+    for (i = 0; i < vm.ndisks; i++) {
+        text_add(t, "%s: ", vm.disks[i].vdev);
+        if (guest_digest(&vm, i, &sum))
+            text_add(t, "cannot be read\n");
+        else
+            text_add(t, "%016" PRIx64 "\n", sum);
+    }
+    vm_free(&vm);
+}
+
+/* Of an image that nobody has open. */
+static void look_closed(struct scene *s, size_t image, struct text *t)
+{
+    char *path = scene_path(s, images[image]), *raw = scene_path(s, "raw");
+    const char *const argv[] = {
+        "qemu-img", "convert", "-O", "raw", path, raw, NULL
+    };
+    struct run r;
+    size_t len = 0;
+    char *buf;
+
+    run_program(s, argv, NULL, NULL, 0, &r);
+    buf = slurp(raw, &len);
+    text_add(t, "%s: content %016" PRIx64 "\n", images[image],
+             r.status == 0 && buf ? (uint64_t)XXH3_64bits(buf, len) : 0);
+    unlink(raw);
+    free(buf);
+    free(raw);
+    free(path);
+}
+
+char *scene_look(struct scene *s)
+{
+    json_object *stamps = json_object_new_object();
+    struct text t = { 0 };
+    struct vm vm;
+    size_t i;
+
+    look_store(s, stamps, &t);
+    for (i = 0; i < NIMAGES; i++)
+        look_image(s, i, stamps, &t);
+    look_domain(s, &t);
+    if (!vm_find(DOMAIN, &vm))
+        for (i = 0; i < NIMAGES; i++)
+            look_closed(s, i, &t);
+    vm_free(&vm);
+    json_object_put(stamps);
+    return t.s;
+}
+
+static void stray_in(const char *dir, int depth, struct text *why)
+{
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, alphasort), i;
+
+    for (i = 0; i < n; i++) {
+        const char *name = list[i]->d_name;
+        char *path = mem_printf("%s/%s", dir, name);
+        struct stat st;
+        bool is_dir = !lstat(path, &st) && S_ISDIR(st.st_mode);
+        bool known = is_dir ? name[0] != '.' && depth < 2 :
+                     depth == 1 ? !strcmp(name, ".lock") ||
+                                  !strcmp(name, "domain.json") :
+                     depth == 2 ? !strcmp(name, "memory.xl") ||
+                                  !strcmp(name, "snapshot.json") : false;
+
+        if (!known)
+            text_add(why, "%s is left; ", path);
+        else if ((st.st_mode & 07777) != (is_dir ? 0700 : 0600))
+            text_add(why, "%s has mode %o; ", path, st.st_mode & 07777);
+        if (is_dir && known)
+            stray_in(path, depth + 1, why);
+        free(path);
+        free(list[i]);
+    }
+    free(list);
+}
+
+void scene_strays(struct scene *s, struct text *why)
+{
+    char *store = scene_path(s, "store");
+    char *lock = scene_path(s, "store/" DOMAIN "/.lock");
+    struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open(lock, O_RDWR | O_CLOEXEC);
+    struct vm vm;
+
+    stray_in(store, 0, why);
+    if (fd >= 0 && (fcntl(fd, F_GETLK, &fl) || fl.l_type != F_UNLCK))
+        text_add(why, "process %d holds the lock; ", (int)fl.l_pid);
+    if (fd >= 0)
+        close(fd);
+    if (vm_find(DOMAIN, &vm) && strcmp(vm.state, "shutdown")) {
+        if (!process_is(vm.monitor, "xl"))
+            text_add(why, "xl's monitor is gone; ");
+        else if (process_letter(vm.monitor) == 'T')
+            text_add(why, "xl's monitor is stopped; ");
+    }
+    vm_free(&vm);
+    free(lock);
+    free(store);
+}
+
+void scene_check_images(struct scene *s, struct text *why, unsigned *leaks)
+{
+    size_t i;
+
+    for (i = 0; i < NIMAGES; i++) {
+        char *path = scene_path(s, images[i]);
+        const char *const argv[] = {
+            "qemu-img", "check", "-q", path, NULL
+        };
+        struct run r;
+
+        run_program(s, argv, NULL, NULL, 0, &r);
+        if (r.status == 3)
+            ++*leaks;
+        else if (r.status)
+            text_add(why, "%s: qemu-img check: %d: %s; ", images[i], r.status,
+                     r.out);
+        free(path);
+    }
+}
+
+bool scene_is_at(struct scene *s, const struct moment *m)
+{
+    struct vm vm;
+    uint64_t sum;
+    bool same;
+    size_t i;
+
+    (void)s;
+    if (!vm_find(DOMAIN, &vm))
+        return false;
+    same = vm.memory == m->memory;
+    for (i = 0; i < NIMAGES && same; i++)
+        same = !guest_digest(&vm, i, &sum) && sum == m->sums[i];
+    vm_free(&vm);
+    return same;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

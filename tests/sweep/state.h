@@ -1,0 +1,95 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * What the sweep sees of a fake host: a prepared one that every case starts
+ * from, and all that an operation could change as one text, so that "the old
+ * state or the new one, exactly" is a comparison.
+ */
+
+#ifndef SWEEP_STATE_H
+#define SWEEP_STATE_H
+
+#include "tests/fake/host.h"
+
+#define DOMAIN "g"
+#define NIMAGES 2
+#define MAX_SNAPSHOTS 8
+
+/* What a snapshot must give back. */
+struct moment {
+    char name[16];
+    uint64_t memory, sums[NIMAGES];
+};
+
+struct scene {
+    char *dir;                  /* FAKE_XEN_DIR */
+    char *tools;                /* where xl-snapshot is */
+    struct moment moments[MAX_SNAPSHOTS];
+    size_t nmoments;
+    uint32_t domid;             /* of the prepared domain */
+};
+
+/* Text that grows. */
+struct text {
+    char *s;
+    size_t len;
+};
+void text_add(struct text *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void text_free(struct text *t);
+
+/* How a program ended, and what it printed. */
+struct run {
+    int status;                 /* exit status, or 256 + signal */
+    bool timeout;
+    char out[4096];
+};
+/* fault and log may be NULL; timeout_s shortens the program's deadlines. */
+void run_program(struct scene *s, const char *const *argv, const char *fault,
+                 const char *log, unsigned timeout_s, struct run *r);
+
+/*
+ * s1 - s2 - s3
+ *         ` s4 (current), the guest further on.
+ */
+void scene_make(struct scene *s, const char *dir, const char *tools);
+/* Back to that.  off: no domain runs. */
+void scene_reset(struct scene *s, bool off);
+/* Every process ends; false with a reason if one does not. */
+bool scene_end(struct scene *s, struct text *why);
+/* Waits for what a killed program left running: qemu-img, xl restore. */
+void scene_settle(void);
+void scene_remove(struct scene *s);
+void remove_tree(const char *path);
+
+/*
+ * All that matters and nothing that differs from run to run; the caller's to
+ * free.
+ */
+char *scene_look(struct scene *s);
+/* Appends what must not be there, in any state, to "why". */
+void scene_strays(struct scene *s, struct text *why);
+/* "qemu-img check" of every image while nobody holds it. */
+void scene_check_images(struct scene *s, struct text *why, unsigned *leaks);
+/* The domain's memory and disks are the moment's. */
+bool scene_is_at(struct scene *s, const struct moment *m);
+char *scene_path(struct scene *s, const char *name);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

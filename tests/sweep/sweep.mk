@@ -1,0 +1,21 @@
+# The fault sweep and the concurrency test, on the fake host.
+
+SWEEP = $(BUILD)/sweep
+
+# For "make check", and for "make check-full".
+SWEEP_TESTS = tests/sweep/some tests/sweep/concurrency
+SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency
+
+# The engine is in it for the names of its steps.
+SWEEP_PROGRAM = tests/sweep/sweep.c tests/sweep/state.c $(FAKE_HOST) \
+	$(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) \
+	tests/fake/domain.c tests/fake/fault.c
+
+.PHONY: sweep-tests
+sweep-tests: fake $(SWEEP)/sweep
+export BUILD
+
+$(SWEEP)/sweep: $(call FAKE_OBJ,$(SWEEP_PROGRAM))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FAKE_WRAP_FLAGS) $(LIBS)
