@@ -11,7 +11,7 @@ ASAN_TESTS = $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%)
 SWEEP_PART ?= 40
 
 # On a real Xen, in one boot.
-XEN_TESTS = $(addprefix tests/xen/,bed.test refusals.test lifecycle.test \
+XEN_TESTS = $(addprefix tests/xen/,bed.test refusals.test crash.test lifecycle.test \
 	core-pv.test core-pvh.test core-hvm.test)
 
 export BUILD SWEEP_PART

@@ -226,11 +226,11 @@ rewound_to() {
              END { print first }'
 }
 
-# wait_ticks NAME [K]: until K more ticks (default 2) are seen; 120 s at most
+# wait_ticks NAME [K]: until K more ticks (default 2) are seen; 300 s at most
 wait_ticks() {
     local from
     from=$(bed_log_size "$1")
-    wait_until "${TICK_LIMIT:-120}" bed_ticked "$1" "$from" "${2:-2}"
+    wait_until "${TICK_LIMIT:-300}" bed_ticked "$1" "$from" "${2:-2}"
 }
 bed_ticked() { [ "$(ticks "$1" "$2" | wc -l)" -ge "$3" ]; }
 
