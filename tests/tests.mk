@@ -10,9 +10,10 @@ include tests/sweep/sweep.mk
 ASAN_TESTS = $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%)
 SWEEP_PART ?= 40
 
-# On a real Xen, in one boot.
-XEN_TESTS = $(addprefix tests/xen/,bed.test refusals.test crash.test lifecycle.test \
-	core-pv.test core-pvh.test core-hvm.test)
+# On a real Xen, in one boot; bed.* test the bed itself.
+XEN_TESTS = $(addprefix tests/xen/,core-pvh.test core-hvm.test core-pv.test \
+	crash.test refusals.test lifecycle.test)
+XEN_FULL_TESTS = $(XEN_TESTS) tests/xen/bed.test
 
 export BUILD SWEEP_PART
 
@@ -34,7 +35,8 @@ check-full:
 	@$(MAKE) --no-print-directory -j2 all unit-tests fake $(SWEEP)/sweep
 	@$(MAKE) --no-print-directory -j2 asan-tests fuzz-if-usable
 	@tests/run $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all \
-		tests/sweep/all tests/sweep/concurrency $(XEN_TESTS)
+		tests/sweep/all tests/sweep/concurrency tests/xen/bed.sh \
+		$(XEN_FULL_TESTS)
 
 asan-tests:
 	@$(MAKE) --no-print-directory unit-tests BUILD=$(BUILD)/asan \
