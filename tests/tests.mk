@@ -6,8 +6,6 @@ include tests/fuzz/fuzz.mk
 include tests/fake/fake.mk
 include tests/sweep/sweep.mk
 
-# The unit tests again, with AddressSanitizer and UBSan.
-ASAN_TESTS = $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%)
 SWEEP_PART ?= 40
 
 # On a real Xen, in one boot; bed.* test the bed itself.
@@ -15,33 +13,28 @@ XEN_TESTS = $(addprefix tests/xen/,core-pvh.test core-hvm.test core-pv.test \
 	crash.test refusals.test lifecycle.test)
 XEN_FULL_TESTS = $(XEN_TESTS) tests/xen/bed.test
 
-export BUILD SWEEP_PART
+# Those that need no Xen.
+LOCAL_TESTS = $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all
 
-.PHONY: check-quick check check-full asan-tests fuzz-if-usable
+export SWEEP_PART
+
+.PHONY: check-quick check check-full build-tests fuzz-if-usable
 check-quick:
 	@tests/need quick
 	@$(MAKE) --no-print-directory all unit-tests
 	@tests/run $(UNIT_TESTS)
 
-check:
-	@tests/need quick xen
-	@$(MAKE) --no-print-directory -j2 all unit-tests fake $(SWEEP)/sweep
-	@$(MAKE) --no-print-directory -j2 asan-tests fuzz-if-usable
-	@tests/run $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all \
-		tests/sweep/some tests/sweep/concurrency $(XEN_TESTS)
+check: build-tests
+	@tests/run $(LOCAL_TESTS) $(SWEEP_TESTS) $(XEN_TESTS)
 
-check-full:
-	@tests/need quick xen
-	@$(MAKE) --no-print-directory -j2 all unit-tests fake $(SWEEP)/sweep
-	@$(MAKE) --no-print-directory -j2 asan-tests fuzz-if-usable
-	@tests/run $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all \
-		tests/sweep/all tests/sweep/concurrency tests/xen/bed.sh \
-		$(XEN_FULL_TESTS)
+check-full: build-tests
+	@tests/run $(LOCAL_TESTS) $(SWEEP_FULL_TESTS) $(XEN_FULL_TESTS)
+	@tests/run tests/xen/bed.sh
 
-asan-tests:
-	@$(MAKE) --no-print-directory unit-tests BUILD=$(BUILD)/asan \
-		CFLAGS="-O1 -g -fsanitize=address,undefined \
-		-fno-sanitize-recover=all"
+build-tests:
+	@tests/need quick xen
+	@$(MAKE) --no-print-directory -j2 all unit-tests sweep-tests
+	@$(MAKE) --no-print-directory -j2 asan-tests fuzz-if-usable
 
 # Without clang's libFuzzer tests/fuzz/all counts as skipped.
 fuzz-if-usable:

@@ -36,7 +36,7 @@ $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_COMMON) \
 
 .SECONDARY: $(UNIT_TESTS:=.o)
 
-.PHONY: unit-tests check-unit check-asan check-valgrind
+.PHONY: unit-tests asan-tests check-unit check-asan check-valgrind
 unit-tests: $(UNIT_TESTS)
 
 check-unit: unit-tests
@@ -44,10 +44,15 @@ check-unit: unit-tests
 
 # All unit tests again, with what finds wrong memory accesses and undefined
 # behaviour; a build directory of its own.
-check-asan:
-	@$(MAKE) --no-print-directory check-unit BUILD=$(BUILD)/asan \
+ASAN_TESTS = $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%)
+
+asan-tests:
+	@$(MAKE) --no-print-directory unit-tests BUILD=$(BUILD)/asan \
 		CFLAGS="-O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all"
+
+check-asan: asan-tests
+	@tests/run $(ASAN_TESTS)
 
 UNIT_VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--child-silent-after-fork=yes
