@@ -179,6 +179,7 @@ int tree_load(struct store *st, struct tree *t, struct err *problems,
     struct snapshot *ghosts = NULL, *all = NULL;
     size_t nghosts = 0, n = 0, i;
     struct err ignored = { 0 };
+    char *current = NULL;
     int rc = -1;
 
     memset(t, 0, sizeof(*t));
@@ -193,10 +194,18 @@ int tree_load(struct store *st, struct tree *t, struct err *problems,
         t->nodes[t->n].s = all[t->n];
         t->n++;
     }
+    current = mem_strdup(t->current);
     tree_link(t, ghosts, nghosts, problems);
+    /* One that cannot be read now is still what the disks descend from. */
+    if (!t->current && current &&
+        store_exists(st, STORE_COMMITTED, current)) {
+        t->current = current;
+        current = NULL;
+    }
     rc = 0;
 
 out:
+    free(current);
     for (i = t->n; i < n; i++)
         meta_free(&all[i]);
     for (i = 0; i < nghosts; i++)

@@ -36,7 +36,7 @@ struct tree {
     struct tree_node *nodes;    /* sorted by name */
     size_t n;
     size_t first_root;
-    char *current;              /* name of one that exists, or NULL */
+    char *current;              /* a name, in nodes unless damaged; or NULL */
 };
 
 /*

@@ -54,9 +54,19 @@ static int forward(struct job *j, struct journal *log, size_t first,
     return 0;
 }
 
+static int undo(struct job *j, const struct step *step, struct err *e)
+{
+    const struct step_ops *ops = steps_find(step->verb);
+
+    if (fault_point(FAULT_UNDO, step->verb, e))
+        return -1;
+    return ops->undo ? ops->undo(j, step, e) : 0;
+}
+
 /*
- * Undoes step "last" and all before it.  An undo that fails does not keep
- * the others from being tried: above all, the guest gets running.
+ * Undoes step "last" and all before it.  An undo that fails is tried again,
+ * as what failed may have been a passing trouble, and does not keep the
+ * others from being tried: above all, the guest gets running.
  */
 static int rollback(struct job *j, long last, struct err *e)
 {
@@ -65,11 +75,9 @@ static int rollback(struct job *j, long last, struct err *e)
 
     for (i = last; i >= 0; i--) {
         const struct step *step = &j->plan.steps[i];
-        const struct step_ops *ops = steps_find(step->verb);
         struct err one;
 
-        if (fault_point(FAULT_UNDO, step->verb, &one) ||
-            (ops->undo && ops->undo(j, step, &one)))
+        if (undo(j, step, &one) && undo(j, step, &one))
             err_add(&failed, "%s", one.text);
     }
     if (failed.status == SNAP_OK)

@@ -268,7 +268,8 @@ static void check_status(struct trial *t, const struct run *r,
     if (r->status == 256 + SIGKILL && ends_it(fault))
         return;
     if (r->status == 4) {
-        if (!journal_there(t))
+        /* While nothing can be read, it cannot tell that there is none. */
+        if (!journal_there(t) && !strchr(fault, '+'))
             text_add(&t->why, "status 4 and nothing to recover: %s; ",
                      r->out);
         /* A recovery may not even have been able to read the journal. */
