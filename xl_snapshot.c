@@ -61,6 +61,14 @@ static void print_note(void *arg, const char *line)
     fprintf(stderr, "xl: %s\n", line);
 }
 
+static void print_info(void *arg, const char *line)
+{
+    struct output *out = arg;
+
+    if (!out->quiet)
+        print_note(arg, line);
+}
+
 static void print_progress(void *arg, const char *what, uint64_t done,
                            uint64_t total)
 {
@@ -94,6 +102,7 @@ static void init_output(struct output *out, struct snap_env *env,
     memset(out, 0, sizeof(*out));
     memset(env, 0, sizeof(*env));
     out->rep.note = print_note;
+    out->rep.info = print_info;
     out->rep.progress = print_progress;
     out->rep.arg = out;
     env->root = STORE_ROOT;
@@ -183,7 +192,9 @@ static int create_words(int argc, char **argv, struct snap_create *req,
 int main_snapshot_create(int argc, char **argv)
 {
     static const struct option opts[] = {
+        {"cold", 0, 0, 'c'},
         {"config", 1, 0, 'f'},
+        {"copy", 0, 0, 'y'},
         {"description", 1, 0, 'd'},
         {"internal", 0, 0, 'i'},
         {"paused", 0, 0, 'p'},
@@ -202,7 +213,10 @@ int main_snapshot_create(int argc, char **argv)
     int opt, rc = SNAP_OK;
 
     init_output(&out, &env, &steps);
-    SWITCH_FOREACH_OPT(opt, "f:d:ipqw::", opts, "snapshot-create", 1) {
+    SWITCH_FOREACH_OPT(opt, "cf:d:ipqw::y", opts, "snapshot-create", 1) {
+    case 'c':
+        req.mode = SNAP_COLD;
+        break;
     case 'f':
         file = optarg;
         break;
@@ -221,6 +235,9 @@ int main_snapshot_create(int argc, char **argv)
     case 'w':
         if (parse_wait(optarg, &req.wait_s))
             return usage("snapshot-create", "--wait takes whole seconds");
+        break;
+    case 'y':
+        req.disks.all = "copy";
         break;
     }
     if (create_words(argc - optind, argv + optind, &req, file, &cfg, &e) ||

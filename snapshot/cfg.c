@@ -9,6 +9,7 @@
  * GNU Lesser General Public License for more details.
  */
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -139,6 +140,33 @@ static int check_keys(const char *text, const char *what, struct err *e)
     return 0;
 }
 
+/* Bytes, or with K, M, G or T behind them. */
+static int parse_size(const char *word, const char *value, const char *spec,
+                      uint64_t *size_r, struct err *e)
+{
+    static const char units[] = "KMGT";
+    const char *unit;
+    char *end;
+    unsigned shift = 0;
+
+    if (*size_r)
+        return err_set(e, SNAP_USAGE, "disks: '%s' is twice in '%s'", word,
+                       spec);
+    errno = 0;
+    *size_r = strtoull(value, &end, 10);
+    unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (unit) {
+        shift = 10 * (unsigned)(unit - units + 1);
+        end++;
+    }
+    if (errno || !isdigit((unsigned char)value[0]) || *end || !*size_r ||
+        *size_r > (uint64_t)INT64_MAX >> shift)
+        return err_set(e, SNAP_USAGE, "disks: '%s' in '%s' is not a size such "
+                       "as 2G", value, spec);
+    *size_r <<= shift;
+    return 0;
+}
+
 static int parse_disk_word(char *word, const char *spec,
                            struct disk_choice *d, struct err *e)
 {
@@ -151,10 +179,14 @@ static int parse_disk_word(char *word, const char *spec,
             where = &d->vdev;
         else if (!strcmp(word, "type"))
             where = &d->type;
+        else if (!strcmp(word, "path"))
+            where = &d->path;
+        else if (!strcmp(word, "size"))
+            return parse_size(word, value, spec, &d->size, e);
     }
     if (!where)
         return err_set(e, SNAP_USAGE, "disks: '%s' in '%s' is not known "
-                       "(vdev=, type=)", word, spec);
+                       "(vdev=, type=, path=, size=)", word, spec);
     if (*where)
         return err_set(e, SNAP_USAGE, "disks: '%s' is twice in '%s'", word,
                        spec);
@@ -273,6 +305,7 @@ void cfg_free(struct cfg *c)
     for (i = 0; i < c->ndisks; i++) {
         free(c->disks[i].vdev);
         free(c->disks[i].type);
+        free(c->disks[i].path);
     }
     free(c->disks);
     free(c->name);

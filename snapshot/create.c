@@ -17,6 +17,7 @@
 #include "create.h"
 #include "file.h"
 #include "host.h"
+#include "medium.h"
 #include "mem.h"
 #include "name.h"
 #include "session.h"
@@ -57,6 +58,7 @@ static int check(struct job *j, const struct domain *d, struct err *e)
     check_space(j, &problems);
     if (disk_host_open(d->name, &j->host, e))
         return -1;
+    j->host.cold = job_is_cold(j);
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_check(&j->host, &j->s.disks[i], &one))
             err_add(&problems, "%s", one.text);
@@ -66,28 +68,64 @@ static int check(struct job *j, const struct domain *d, struct err *e)
     return -1;
 }
 
+/* The job, checked; on failure nothing is left of it. */
+static int prepare_job(struct session *s, const struct snap_create *req,
+                       const char *name, bool cold, const struct domain *d,
+                       struct job *j, struct err *e)
+{
+    char unique[NAME_UNIQUE_LEN + 1];
+    struct plan_create what = {
+        .name = name, .description = req->description, .unique = unique,
+        .disks = &req->disks, .now = (uint64_t)time(NULL),
+        .cold = cold, .paused = req->paused,
+    };
+    struct err problems = { 0 };
+
+    session_job(s, OP_CREATE, j);
+    j->domid = d->domid;
+    j->paused = req->paused;
+    j->memory_kib = d->max_kib;
+    if (name_unique(unique, e))
+        goto fail;
+    if (plan_create(&what, d, &s->tree, &j->s, &j->plan, &problems)) {
+        *e = problems;
+        goto fail;
+    }
+    if (!check(j, d, e))
+        return 0;
+
+fail:
+    job_free(j);
+    return -1;
+}
+
+/* Hot if it can be, else cold; the reason against hot is what counts. */
+static int choose_mode(struct session *s, const struct snap_create *req,
+                       const char *name, const struct domain *d,
+                       struct job *j, struct err *e)
+{
+    struct err cold;
+
+    if (req->mode == SNAP_COLD)
+        return prepare_job(s, req, name, true, d, j, e);
+    if (!prepare_job(s, req, name, false, d, j, e))
+        return 0;
+    if (prepare_job(s, req, name, true, d, j, &cold))
+        return -1;
+    report_info(s->env->rep, "the snapshot is taken cold (the domain is saved "
+                "and restored), as hot it cannot be: %s", e->text);
+    return 0;
+}
+
 static int create(struct session *s, const struct snap_create *req,
                   const char *name, const struct domain *d,
                   struct snapshot *made_r, struct err *e)
 {
-    struct plan_create what = {
-        .name = name, .description = req->description,
-        .disks = &req->disks, .now = (uint64_t)time(NULL),
-    };
-    struct err problems = { 0 };
     struct job j;
     int rc = -1;
 
-    session_job(s, OP_CREATE, &j);
-    j.domid = d->domid;
-    j.paused = req->paused;
-    j.memory_kib = d->max_kib;
-    if (plan_create(&what, d, &s->tree, &j.s, &j.plan, &problems)) {
-        *e = problems;
-        goto out;
-    }
-    if (check(&j, d, e))
-        goto out;
+    if (choose_mode(s, req, name, d, &j, e))
+        return -1;
     host_describe(j.host.qemu ? qemu_version(j.host.qemu) : NULL, &j.s);
     if (session_run(s, &j, e))
         goto out;
@@ -109,7 +147,7 @@ int create_in_session(struct session *s, const struct snap_create *req,
 
     memset(made_r, 0, sizeof(*made_r));
     if (!name_expand(req->name, time(NULL), &name, e) &&
-        !find_domain(s->st.domain, &d, e))
+        !find_domain(s->st.domain, &d, e) && !medium_probe(&d, e))
         rc = create(s, req, name, &d, made_r, e);
     domain_free(&d);
     free(name);

@@ -17,6 +17,7 @@
 
 static const struct disk_ops *const kinds[] = {
     &disk_internal,
+    &disk_copy,
 };
 
 const struct disk_ops *disk_find_kind(const char *type)
@@ -72,22 +73,23 @@ static const char *left_out(const struct domain_disk *disk,
 
 /* The first kind that takes the disk, or the last one's reason against it. */
 static const struct disk_ops *first_fit(const struct domain_disk *disk,
+                                        const struct disk_request *r,
                                         const char **why_r)
 {
     size_t i;
 
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        *why_r = kinds[i]->refuse(disk);
+        *why_r = kinds[i]->refuse(disk, r);
         if (!*why_r)
             return kinds[i];
     }
     return NULL;
 }
 
-int disk_choose(const struct domain_disk *disk, const char *wanted,
-                const char *snapshot, struct snapshot_disk *d, struct err *e)
+int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
+                struct snapshot_disk *d, struct err *e)
 {
-    const char *why = left_out(disk, wanted);
+    const char *why = left_out(disk, r->type);
     const struct disk_ops *ops = NULL;
 
     memset(d, 0, sizeof(*d));
@@ -102,17 +104,18 @@ int disk_choose(const struct domain_disk *disk, const char *wanted,
     }
     if (disk->foreign) {
         why = "its backend is in another domain";
-    } else if (wanted) {
-        ops = disk_find_kind(wanted);
-        why = ops ? ops->refuse(disk) : "there is no such type of snapshot";
+    } else if (r->type) {
+        ops = disk_find_kind(r->type);
+        why = ops ? ops->refuse(disk, r) :
+              "there is no such type of snapshot";
     } else {
-        ops = first_fit(disk, &why);
+        ops = first_fit(disk, r, &why);
     }
     if (why)
         return err_set(e, SNAP_FAILED, "disk %s (%s): %s", disk->vdev,
                        disk->path, why);
     d->type = mem_strdup(ops->type);
-    d->part = mem_strdup(snapshot);
+    ops->name(r, d);
     return 0;
 }
 
@@ -156,7 +159,7 @@ int disk_prepare(struct disk_host *h, const struct snapshot_disk *d,
     return named(ops && ops->prepare ? ops->prepare(h, d, e) : 0, d, e);
 }
 
-int disk_capture(struct disk_host *h, struct err *e)
+static int run_actions(struct disk_host *h, struct err *e)
 {
     json_object *actions = h->actions;
 
@@ -164,6 +167,29 @@ int disk_capture(struct disk_host *h, struct err *e)
     if (actions && json_object_array_length(actions))
         return qemu_transaction(h->qemu, actions, e);
     json_object_put(actions);
+    return 0;
+}
+
+static int capture(struct disk_host *h, const struct snapshot_disk *d,
+                   struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->capture ? ops->capture(h, d, e) : 0, d, e);
+}
+
+int disk_capture(struct disk_host *h, const struct snapshot *s,
+                 struct err *e)
+{
+    size_t i;
+
+    if (run_actions(h, e))
+        return -1;
+    for (i = 0; i < s->ndisks; i++)
+        if (capture(h, &s->disks[i], e))
+            return -1;
     return 0;
 }
 

@@ -15,9 +15,10 @@
  * disk.c.  An operation that a kind leaves out (NULL) is one that it does
  * not support or need; disk.c says what follows.
  *
- * Order of calls for a snapshot: refuse, check, prepare - the guest is
- * suspended - one transaction of all prepared actions - the guest is resumed
- * - record.  For a revert: verify - the domain is destroyed - apply.  For a
+ * Order of calls for a snapshot: refuse, name, check, prepare - the guest is
+ * suspended - one transaction of all prepared actions - capture - the guest
+ * is resumed - record.  Cold, the domain is gone from before the capture until
+ * after it.  For a revert: verify - the domain is destroyed - apply.  For a
  * deletion, and to undo a snapshot at any point: remove.
  */
 
@@ -31,9 +32,22 @@
 /* The running domain, if any, whose device model may hold the images. */
 struct disk_host {
     bool running;
+    bool cold;                  /* a snapshot without its help */
     uint32_t domid;
     struct qemu *qemu;          /* connected at the first use */
     json_object *actions;       /* QMP actions of all disks: prepare() */
+};
+
+/* What is asked of a disk. */
+struct disk_request {
+    const char *snapshot;       /* its name */
+    const char *type;           /* the kind that the user wants, or NULL */
+    const char *path;           /* of the new file, or NULL */
+    uint64_t size;              /* of the new volume in bytes, or 0 */
+    const char *unique;         /* makes a file name unlike any other */
+    bool cold;
+    /* Kinds that other snapshots of this disk have. */
+    bool has_internal, has_external;
 };
 
 int disk_host_open(const char *domain, struct disk_host *h, struct err *e);
@@ -44,15 +58,24 @@ void disk_host_close(struct disk_host *h);
 struct disk_ops {
     const char *type;
     /* Pure: why this kind cannot be used for the disk, or NULL. */
-    const char *(*refuse)(const struct domain_disk *disk);
+    const char *(*refuse)(const struct domain_disk *disk,
+                          const struct disk_request *r);
+    /* Pure: d->part, and what else is known before. */
+    void (*name)(const struct disk_request *r, struct snapshot_disk *d);
     /*
      * Read-only, before anything is touched: a new part d->part is possible.
-     * Fills in virtual_size and inode.
+     * Fills in virtual_size and inode.  The domain runs.
      */
     int (*check)(struct disk_host *h, struct snapshot_disk *d,
                  struct err *e);
-    /* Adds to h->actions what takes the part. */
+    /*
+     * Before the guest is suspended: makes what the part needs; unless cold,
+     * adds to h->actions what takes it.
+     */
     int (*prepare)(struct disk_host *h, const struct snapshot_disk *d,
+                   struct err *e);
+    /* The guest is suspended, or gone if cold: takes what QMP did not. */
+    int (*capture)(struct disk_host *h, const struct snapshot_disk *d,
                    struct err *e);
     /* The part was taken: makes it durable, fills in the stamp. */
     int (*record)(struct disk_host *h, struct snapshot_disk *d,
@@ -77,14 +100,16 @@ const struct disk_ops *disk_find_kind(const char *type);
  * is left out, type "none" and the reason.  -1 with the reason if the disk
  * cannot be snapshot.  Pure.
  */
-int disk_choose(const struct domain_disk *disk, const char *wanted,
-                const char *snapshot, struct snapshot_disk *d, struct err *e);
+int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
+                struct snapshot_disk *d, struct err *e);
 
 /* The hooks, with the disk's vdev put before an error; "none" does nothing. */
 int disk_check(struct disk_host *h, struct snapshot_disk *d, struct err *e);
 int disk_prepare(struct disk_host *h, const struct snapshot_disk *d,
                  struct err *e);
-int disk_capture(struct disk_host *h, struct err *e);
+/* All disks of the snapshot, at one instant. */
+int disk_capture(struct disk_host *h, const struct snapshot *s,
+                 struct err *e);
 int disk_record(struct disk_host *h, struct snapshot_disk *d, struct err *e);
 int disk_verify(const struct snapshot_disk *d, bool force, struct err *e);
 int disk_apply(const struct snapshot_disk *d, struct err *e);
@@ -98,7 +123,7 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 int disk_check_free(const struct snapshot *s, const struct domain *but,
                     struct err *e);
 
-extern const struct disk_ops disk_internal;
+extern const struct disk_ops disk_internal, disk_copy;
 
 #endif
 

@@ -24,14 +24,23 @@
 #include "image.h"
 #include "mem.h"
 
-static const char *internal_refuse(const struct domain_disk *disk)
+static const char *internal_refuse(const struct domain_disk *disk,
+                                   const struct disk_request *r)
 {
     if (strcmp(disk->format, "qcow2"))
-        return "only qcow2 images can hold an internal snapshot, and other "
-               "kinds of disk are not supported yet";
+        return "only qcow2 images can hold an internal snapshot";
     if (strcmp(disk->backend, "qdisk"))
         return "an internal snapshot needs QEMU as the backend (qdisk)";
+    if (r->has_external)
+        return "it has external snapshots, whose revert would lose an "
+               "internal one: use --external, or delete those first";
     return NULL;
+}
+
+static void internal_name(const struct disk_request *r,
+                          struct snapshot_disk *d)
+{
+    d->part = mem_strdup(r->snapshot);
 }
 
 /* The node of a running domain's image, which must be there. */
@@ -54,8 +63,10 @@ static int internal_check(struct disk_host *h, struct snapshot_disk *d,
     char *node = NULL;
     int rc = -1;
 
-    if (find_node(h, d, &node, &info, e) ||
-        image_inode(d->path, &d->inode, e))
+    if (h->cold ? image_info_read(d->path, d->format, &info, e) :
+                  find_node(h, d, &node, &info, e))
+        goto out;
+    if (image_inode(d->path, &d->inode, e))
         goto out;
     d->virtual_size = info.virtual_size;
     if (info.corrupt)
@@ -78,11 +89,23 @@ static int internal_prepare(struct disk_host *h,
 {
     char *node = NULL;
 
+    if (h->cold)
+        return 0;
     if (find_node(h, d, &node, NULL, e))
         return -1;
     json_object_array_add(h->actions, qemu_snapshot_action(node, d->part));
     free(node);
     return 0;
+}
+
+static int internal_capture(struct disk_host *h,
+                            const struct snapshot_disk *d, struct err *e)
+{
+    const char *const args[] = {
+        "snapshot", "-c", d->part, d->path, NULL
+    };
+
+    return h->cold ? image_write(d->path, args, e) : 0;
 }
 
 static int internal_record(struct disk_host *h, struct snapshot_disk *d,
@@ -93,11 +116,14 @@ static int internal_record(struct disk_host *h, struct snapshot_disk *d,
     char *node = NULL;
     int rc = -1;
 
-    if (find_node(h, d, &node, &info, e) || file_sync_path(d->path, e))
+    if (h->cold ? image_info_read(d->path, d->format, &info, e) :
+                  find_node(h, d, &node, &info, e))
+        goto out;
+    if (file_sync_path(d->path, e))
         goto out;
     snap = image_info_find(&info, d->part);
     if (!snap) {
-        err_set(e, SNAP_FAILED, "QEMU made no internal snapshot in %s",
+        err_set(e, SNAP_FAILED, "no internal snapshot was made in %s",
                 d->path);
         goto out;
     }
@@ -202,8 +228,10 @@ static int internal_remove(struct disk_host *h, const struct snapshot_disk *d,
 const struct disk_ops disk_internal = {
     .type = "internal",
     .refuse = internal_refuse,
+    .name = internal_name,
     .check = internal_check,
     .prepare = internal_prepare,
+    .capture = internal_capture,
     .record = internal_record,
     .verify = internal_verify,
     .apply = internal_apply,

@@ -36,11 +36,21 @@ enum domain_state {
     DOMAIN_DYING,
 };
 
+/* What is behind a disk's path; medium.h finds out. */
+enum medium {
+    MEDIUM_UNKNOWN,
+    MEDIUM_FILE,
+    MEDIUM_BLOCK,
+    MEDIUM_LVM,                     /* a classic logical volume */
+    MEDIUM_LVM_THIN,
+};
+
 struct domain_disk {
     char *vdev, *path;
     const char *format, *backend;   /* libxl's words, "" if unknown */
     bool readonly, cdrom;
     bool foreign;                   /* its backend is not in this domain */
+    enum medium medium;
 };
 
 struct domain {

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -206,6 +207,18 @@ int file_sync_path(const char *path, struct err *e)
         return err_errno(e, "cannot open %s", path);
     rc = file_sync(fd, path, e);
     close(fd);
+    return rc;
+}
+
+int file_sync_parent(const char *path, struct err *e)
+{
+    char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
+    int rc;
+
+    if (slash)
+        slash[slash == dir] = '\0';
+    rc = file_sync_path(slash ? dir : ".", e);
+    free(dir);
     return rc;
 }
 

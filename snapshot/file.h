@@ -63,6 +63,8 @@ int file_unlink(int dirfd, const char *name, const char *what,
 int file_sync(int fd, const char *what, struct err *e);
 /* fsyncs the content of a file or block device that others write. */
 int file_sync_path(const char *path, struct err *e);
+/* fsyncs the directory of a path: its name, made or gone, is durable. */
+int file_sync_parent(const char *path, struct err *e);
 /* Bytes that root can still write to the file system of the descriptor. */
 int file_free_space(int fd, uint64_t *bytes_r, struct err *e);
 

@@ -38,6 +38,28 @@ static char *cpu_model(void)
     return model;
 }
 
+char *host_boot_id(void)
+{
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    char id[64] = "";
+
+    if (f && !fgets(id, sizeof(id), f))
+        id[0] = '\0';
+    if (f)
+        fclose(f);
+    id[strcspn(id, "\n")] = '\0';
+    return mem_strdup(id);
+}
+
+bool host_is_same_boot(const char *boot)
+{
+    char *now = host_boot_id();
+    bool same = boot && now[0] && !strcmp(now, boot);
+
+    free(now);
+    return same;
+}
+
 void host_describe(const char *qemu, struct snapshot *s)
 {
     char name[256] = "";

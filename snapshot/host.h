@@ -16,6 +16,10 @@
 
 #include "meta.h"
 
+/* Of this boot of the host: no process or domain is older.  Caller frees. */
+char *host_boot_id(void);
+bool host_is_same_boot(const char *boot);
+
 /* qemu may be NULL. */
 void host_describe(const char *qemu, struct snapshot *s);
 

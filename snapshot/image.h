@@ -65,6 +65,15 @@ int image_check_free(const char *path, const struct domain *but,
  */
 int image_write(const char *path, const char *const *args, struct err *e);
 
+/*
+ * Makes dst the same bytes as src: a clone where the file system can, else
+ * by qemu-img.  dst exists and is empty if "fresh".  Nobody writes to either.
+ * May take long; a signal (interrupt.h) stops it if "fresh".
+ */
+int image_copy(const char *src, const char *dst, bool fresh, struct err *e);
+/* Bytes in a file or block device. */
+int image_size(const char *path, uint64_t *size_r, struct err *e);
+
 /* The inode of the file; follows links, as QEMU does. */
 int image_inode(const char *path, uint64_t *inode_r, struct err *e);
 

@@ -9,6 +9,7 @@
  * GNU Lesser General Public License for more details.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "job.h"
@@ -25,6 +26,16 @@ static const char *const op_names[] = {
 const char *job_op_name(enum op op)
 {
     return op_names[op];
+}
+
+bool job_is_cold(const struct job *j)
+{
+    size_t i;
+
+    for (i = 0; i < j->plan.n; i++)
+        if (j->plan.steps[i].verb == STEP_CLOSE)
+            return true;
+    return false;
 }
 
 static json_object *plan_to_json(const struct plan *p)
@@ -51,6 +62,7 @@ json_object *job_to_json(const struct job *j)
     json_add_str(o, "operation", op_names[j->op]);
     json_add_u64(o, "domid", j->domid);
     json_add_bool(o, "paused", j->paused);
+    json_add_str(o, "boot", j->boot);
     json_object_object_add(o, "steps", plan_to_json(&j->plan));
     json_add_u64(o, "commit", j->plan.commit);
     json_object_object_add(o, "snapshot", meta_to_json(&j->s));
@@ -107,7 +119,7 @@ int job_parse(json_object *o, const char *what, struct job *j,
               struct err *e)
 {
     struct json_at top = { what, "" };
-    const char *format, *op;
+    const char *format, *op, *boot;
     json_object *s;
     uint64_t version, domid;
     int rc = -1;
@@ -129,6 +141,9 @@ int job_parse(json_object *o, const char *what, struct job *j,
     }
     j->domid = domid;
     j->paused = json_true(o, "paused");
+    if (json_opt_str(o, "boot", top, &boot, e))
+        goto out;
+    j->boot = mem_strdup(boot);
     rc = meta_parse(s, what, &j->s, e) || parse_plan(o, what, j, e) ? -1 : 0;
 
 out:
@@ -146,6 +161,8 @@ void job_free(struct job *j)
     disk_host_close(&j->host);
     plan_free(&j->plan);
     meta_free(&j->s);
+    free(j->boot);
+    j->boot = NULL;
 }
 
 /*

@@ -33,6 +33,7 @@ struct job {
     struct plan plan;
     uint32_t domid;             /* create: the domain, with s.domain.uuid */
     bool paused;                /* leave the domain paused */
+    char *boot;                 /* host_boot_id() */
 
     /* not in the journal */
     struct store *st;
@@ -42,9 +43,13 @@ struct job {
     uint64_t memory_kib;        /* expected size of the memory image */
     uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */
     uint64_t downtime_ms;
+    size_t last;                /* in an undo: the step begun last */
+    bool keep_memory;           /* the guest has no other */
 };
 
 const char *job_op_name(enum op op);    /* "create" ... */
+/* A create that closes the domain. */
+bool job_is_cold(const struct job *j);
 
 /* The journal's header; the caller's to put. */
 json_object *job_to_json(const struct job *j);

@@ -92,6 +92,22 @@ static bool path_is_safe(const char *path)
     return true;
 }
 
+static int check_path(const char *path, const char *key, struct json_at at,
+                      struct err *e)
+{
+    if (!path || path_is_safe(path))
+        return 0;
+    return err_set(e, SNAP_FAILED, "%s: '%s.%s' is not an absolute path "
+                   "without '..'", at.what, at.where, key);
+}
+
+static int dup_opt_path(json_object *o, const char *key, struct json_at at,
+                        char **s_r, struct err *e)
+{
+    return dup_opt_str(o, key, at, s_r, e) ||
+           check_path(*s_r, key, at, e) ? -1 : 0;
+}
+
 static int parse_disk(json_object *o, struct json_at at,
                       struct snapshot_disk *d, struct err *e)
 {
@@ -109,12 +125,14 @@ static int parse_disk(json_object *o, struct json_at at,
                        "version does not know", at.what, at.where, d->type);
     if (!key)
         return 0;
-    if (!path_is_safe(d->path))
-        return err_set(e, SNAP_FAILED, "%s: '%s.path' is not an absolute "
-                       "path without '..'", at.what, at.where);
-    return dup_str(o, key, at, &d->part, e) ||
+    return check_path(d->path, "path", at, e) ||
+           dup_str(o, key, at, &d->part, e) ||
            (!strcmp(key, "snapshot") && check_name(d->part, key, at, e)) ||
+           (strcmp(key, "snapshot") && check_path(d->part, key, at, e)) ||
            dup_opt_str(o, "stamp", at, &d->stamp, e) ||
+           dup_opt_path(o, "link", at, &d->link, e) ||
+           dup_opt_path(o, "overlay", at, &d->overlay, e) ||
+           dup_opt_path(o, "discard", at, &d->discard, e) ||
            json_u64(o, "virtual_size", at, INT64_MAX, &d->virtual_size, e) ||
            json_u64(o, "inode", at, UINT64_MAX, &d->inode, e) ? -1 : 0;
 }
@@ -234,25 +252,43 @@ int meta_parse(json_object *o, const char *what, struct snapshot *s,
     return 0;
 }
 
+static void add_opt_str(json_object *o, const char *key, const char *s)
+{
+    if (s)
+        json_add_str(o, key, s);
+    else
+        json_object_object_del(o, key);
+}
+
+/* What depends on where the part is; a merge of layers may move it. */
+static void add_part(json_object *o, const struct snapshot_disk *d)
+{
+    const char *key = NULL;
+
+    if (part_key(d->type, &key) || !key)
+        return;
+    json_add_str(o, key, d->part);
+    json_add_u64(o, "virtual_size", d->virtual_size);
+    json_add_u64(o, "inode", d->inode);
+    add_opt_str(o, "stamp", d->stamp);
+    add_opt_str(o, "link", d->link);
+    add_opt_str(o, "overlay", d->overlay);
+    add_opt_str(o, "discard", d->discard);
+}
+
 static json_object *disk_to_json(const struct snapshot_disk *d)
 {
     json_object *o = json_object_new_object();
-    const char *key = NULL;
 
     json_add_str(o, "vdev", d->vdev);
     json_add_str(o, "path", d->path);
     json_add_str(o, "format", d->format);
     json_add_str(o, "backend", d->backend);
     json_add_str(o, "type", d->type);
-    if (part_key(d->type, &key) || !key) {
+    if (meta_disk_has_part(d))
+        add_part(o, d);
+    else
         json_add_str(o, "reason", d->reason);
-        return o;
-    }
-    json_add_str(o, key, d->part);
-    json_add_u64(o, "virtual_size", d->virtual_size);
-    json_add_u64(o, "inode", d->inode);
-    if (d->stamp)
-        json_add_str(o, "stamp", d->stamp);
     return o;
 }
 
@@ -297,7 +333,8 @@ static json_object *new_json(const struct snapshot *s)
 
 json_object *meta_to_json(const struct snapshot *s)
 {
-    json_object *o = NULL;
+    json_object *o = NULL, *disks = NULL;
+    size_t i;
 
     if (!s->raw)
         return new_json(s);
@@ -305,6 +342,9 @@ json_object *meta_to_json(const struct snapshot *s)
     if (json_object_deep_copy(s->raw, &o, NULL))
         abort();
     json_add_str(o, "parent", s->parent);
+    json_object_object_get_ex(o, "disks", &disks);
+    for (i = 0; i < s->ndisks; i++)
+        add_part(json_object_array_get_idx(disks, i), &s->disks[i]);
     return o;
 }
 
@@ -325,6 +365,9 @@ static void free_disk(struct snapshot_disk *d)
     free(d->part);
     free(d->reason);
     free(d->stamp);
+    free(d->link);
+    free(d->overlay);
+    free(d->discard);
 }
 
 void meta_free(struct snapshot *s)

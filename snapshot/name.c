@@ -10,8 +10,11 @@
  */
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "mem.h"
 #include "name.h"
@@ -76,6 +79,16 @@ int name_expand(const char *template, time_t now, char **name_r,
         *name_r = mem_strdup(buf);
     }
     return name_check(*name_r, e);
+}
+
+int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)
+{
+    uint32_t n;
+
+    if (getrandom(&n, sizeof(n), 0) != sizeof(n))
+        return err_errno(e, "cannot get random numbers");
+    snprintf(unique, NAME_UNIQUE_LEN + 1, "%08" PRIx32, n);
+    return 0;
 }
 
 /*

@@ -23,6 +23,7 @@
 #include "err.h"
 
 #define NAME_MAX_LEN 63
+#define NAME_UNIQUE_LEN 8
 
 /* SNAP_USAGE with the reason if the name is not allowed. */
 int name_check(const char *name, struct err *e);
@@ -35,6 +36,9 @@ int name_check_domain(const char *name, struct err *e);
  */
 int name_expand(const char *template, time_t now, char **name_r,
                 struct err *e);
+
+/* Random hex digits that make a file's name unlike any other, and a NUL. */
+int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e);
 
 #endif
 

@@ -21,7 +21,9 @@ static const struct { const char *name, *text; } verbs[] = {
     [STEP_PREPARE] = { "prepare", "prepare the disk snapshots" },
     [STEP_HOLD_MONITOR] = { "hold-monitor", "hold xl's monitor" },
     [STEP_SAVE] = { "save", "suspend the guest and save its memory" },
+    [STEP_CLOSE] = { "close", "destroy the domain, which closes its disks" },
     [STEP_CAPTURE] = { "capture", "take all disk snapshots at once" },
+    [STEP_REOPEN] = { "reopen", "restore the domain from its memory image" },
     [STEP_RESUME] = { "resume", "resume the guest" },
     [STEP_RELEASE_MONITOR] = { "release-monitor", "release xl's monitor" },
     [STEP_RECORD] = { "record", "write everything to disk" },
@@ -113,15 +115,36 @@ static void check_state(const struct domain *dom, struct err *problems)
                 "shutting down");
 }
 
-/* The type wanted for a disk, or NULL for its default. */
-static const char *wanted(const struct disk_wish *wish, const char *vdev)
+/* What the user wants of a disk. */
+static void wanted(const struct disk_wish *wish, const char *vdev,
+                   struct disk_request *r)
 {
     size_t i;
 
+    r->type = wish->all;
     for (i = 0; i < wish->neach; i++)
-        if (!strcmp(wish->each[i].vdev, vdev))
-            return wish->each[i].type;
-    return wish->all;
+        if (!strcmp(wish->each[i].vdev, vdev)) {
+            r->type = wish->each[i].type;
+            r->path = wish->each[i].path;
+            r->size = wish->each[i].size;
+        }
+}
+
+/* Which kinds the snapshots of this disk have. */
+static void kinds_in(const struct tree *t, const struct domain_disk *disk,
+                     struct disk_request *r)
+{
+    size_t i, k;
+
+    for (i = 0; i < t->n; i++)
+        for (k = 0; k < t->nodes[i].s.ndisks; k++) {
+            const struct snapshot_disk *d = &t->nodes[i].s.disks[k];
+
+            if (strcmp(d->path, disk->path))
+                continue;
+            r->has_internal |= !strcmp(d->type, "internal");
+            r->has_external |= !strcmp(d->type, "external");
+        }
 }
 
 static const struct domain_disk *domain_has(const struct domain *dom,
@@ -147,8 +170,8 @@ static void check_wishes(const struct disk_wish *wish,
 }
 
 static void draft_disks(const struct plan_create *req,
-                        const struct domain *dom, struct snapshot *draft,
-                        struct err *problems)
+                        const struct domain *dom, const struct tree *t,
+                        struct snapshot *draft, struct err *problems)
 {
     struct err e;
     size_t i;
@@ -156,11 +179,16 @@ static void draft_disks(const struct plan_create *req,
     draft->disks = mem_zalloc(dom->ndisks, sizeof(*draft->disks));
     draft->ndisks = dom->ndisks;
     check_wishes(req->disks, dom, problems);
-    for (i = 0; i < dom->ndisks; i++)
-        if (disk_choose(&dom->disks[i],
-                        wanted(req->disks, dom->disks[i].vdev), req->name,
-                        &draft->disks[i], &e))
+    for (i = 0; i < dom->ndisks; i++) {
+        struct disk_request r = {
+            .snapshot = req->name, .unique = req->unique, .cold = req->cold,
+        };
+
+        wanted(req->disks, dom->disks[i].vdev, &r);
+        kinds_in(t, &dom->disks[i], &r);
+        if (disk_choose(&dom->disks[i], &r, &draft->disks[i], &e))
             err_add(problems, "%s", e.text);
+    }
 }
 
 static void draft_snapshot(const struct plan_create *req,
@@ -192,16 +220,25 @@ int plan_create(const struct plan_create *req, const struct domain *dom,
         err_add(problems, "domain %s already has a snapshot named %s: choose "
                 "another name or delete that one", dom->name, req->name);
     draft_snapshot(req, dom, t, draft);
-    draft_disks(req, dom, draft, problems);
+    draft_disks(req, dom, t, draft, problems);
     if (problems->status != SNAP_OK)
         return -1;
     add(p, STEP_STAGE, 0);
     add(p, STEP_PREPARE, 0);
     add(p, STEP_HOLD_MONITOR, 0);
     add(p, STEP_SAVE, 0);
-    add(p, STEP_CAPTURE, 0);
-    add(p, STEP_RESUME, 0);
-    add(p, STEP_RELEASE_MONITOR, 0);
+    if (req->cold) {
+        add(p, STEP_CLOSE, 0);
+        add(p, STEP_RELEASE_MONITOR, 0);
+        add(p, STEP_CAPTURE, 0);
+        add(p, STEP_REOPEN, 0);
+        if (!req->paused)
+            add(p, STEP_UNPAUSE, 0);
+    } else {
+        add(p, STEP_CAPTURE, 0);
+        add(p, STEP_RESUME, 0);
+        add(p, STEP_RELEASE_MONITOR, 0);
+    }
     add(p, STEP_RECORD, 0);
     add_commit(p, STEP_PUBLISH);
     add(p, STEP_SET_CURRENT, 0);

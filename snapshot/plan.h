@@ -31,7 +31,9 @@ enum verb {
     STEP_PREPARE,           /* all disks; its undo removes their parts */
     STEP_HOLD_MONITOR,
     STEP_SAVE,              /* suspends the guest, saves its memory */
+    STEP_CLOSE,             /* cold: destroys the domain */
     STEP_CAPTURE,           /* all disks, as one */
+    STEP_REOPEN,            /* cold: restores the domain, paused */
     STEP_RESUME,
     STEP_RELEASE_MONITOR,
     STEP_RECORD,            /* everything on disk, snapshot.json written */
@@ -64,7 +66,11 @@ struct plan {
 /* The kinds that the user asked for. */
 struct disk_wish {
     const char *all;            /* for every disk not named, or NULL */
-    struct disk_choice { char *vdev, *type; } *each;
+    struct disk_choice {
+        char *vdev, *type;
+        char *path;             /* of the new file, or NULL */
+        uint64_t size;          /* of the new volume in bytes, or 0 */
+    } *each;
     size_t neach;
 };
 
@@ -72,7 +78,10 @@ struct plan_create {
     const char *name;
     const char *description;    /* or NULL */
     const struct disk_wish *disks;
+    const char *unique;         /* disk.h, struct disk_request */
     uint64_t now;               /* seconds since the epoch */
+    bool cold;                  /* the domain is destroyed and restored */
+    bool paused;                /* and left paused */
 };
 
 /*

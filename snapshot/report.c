@@ -14,17 +14,35 @@
 
 #include "report.h"
 
-void report_note(const struct reporter *r, const char *fmt, ...)
+__attribute__((format(printf, 3, 0)))
+static void say(void (*how)(void *arg, const char *line), void *arg,
+                const char *fmt, va_list ap)
 {
     char line[2300];
+
+    if (!how)
+        return;
+    /* The format comes from report_note() and report_info(), checked. */
+    vsnprintf(line, sizeof(line), fmt, ap);
+    how(arg, line);
+}
+
+void report_note(const struct reporter *r, const char *fmt, ...)
+{
     va_list ap;
 
-    if (!r || !r->note)
-        return;
     va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
+    say(r ? r->note : NULL, r ? r->arg : NULL, fmt, ap);
     va_end(ap);
-    r->note(r->arg, line);
+}
+
+void report_info(const struct reporter *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    say(r ? r->info : NULL, r ? r->arg : NULL, fmt, ap);
+    va_end(ap);
 }
 
 void report_progress(const struct reporter *r, const char *what,

@@ -22,6 +22,8 @@
 struct reporter {
     /* One line about something noteworthy, such as a recovery. */
     void (*note)(void *arg, const char *line);
+    /* One line that the user of a quiet command does without. */
+    void (*info)(void *arg, const char *line);
     /*
      * Bytes done of a total; from another thread while memory is written.
      * done == total ends it.
@@ -32,6 +34,8 @@ struct reporter {
 };
 
 void report_note(const struct reporter *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void report_info(const struct reporter *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void report_progress(const struct reporter *r, const char *what,
                      uint64_t done, uint64_t total);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "interrupt.h"
 #include "journal.h"
 #include "mem.h"
@@ -99,6 +100,7 @@ void session_job(struct session *s, enum op op, struct job *j)
     j->op = op;
     j->st = &s->st;
     j->rep = s->env->rep;
+    j->boot = host_boot_id();
 }
 
 int session_run(struct session *s, struct job *j, struct err *e)

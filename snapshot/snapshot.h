@@ -35,11 +35,15 @@ struct snap_env {
     void *plan_arg;
 };
 
+/* How the guest is stopped: by itself, cold only where hot cannot be. */
+enum snap_mode { SNAP_HOT_OR_COLD, SNAP_COLD };
+
 struct snap_create {
     const char *domain;         /* name or id */
     const char *name;           /* may have strftime escapes; NULL: auto- */
     const char *description;    /* or NULL */
     struct disk_wish disks;     /* which kind of snapshot for which disk */
+    enum snap_mode mode;
     bool paused;                /* leave the domain paused */
     unsigned wait_s;            /* for another operation on the domain */
 };

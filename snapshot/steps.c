@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "host.h"
 #include "interrupt.h"
 #include "mem.h"
 #include "monitor.h"
@@ -33,6 +34,9 @@ static int stage_undo(struct job *j, const struct step *step, struct err *e)
     (void)step;
     memory_close(j->memory);
     j->memory = NULL;
+    if (j->keep_memory)
+        return err_set(e, SNAP_FAILED, "the guest's memory is kept in %s",
+                       j->st->path);
     return store_remove(j->st, STORE_NEW, j->s.name, e);
 }
 
@@ -41,6 +45,7 @@ static int prepare(struct job *j, const struct step *step, struct err *e)
     size_t i;
 
     (void)step;
+    j->host.cold = job_is_cold(j);
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_prepare(&j->host, &j->s.disks[i], e))
             return -1;
@@ -146,10 +151,138 @@ static int save_undo(struct job *j, const struct step *step, struct err *e)
     return 0;
 }
 
+static int restore_paused(struct job *j, enum store_state state,
+                          struct err *e)
+{
+    char *what = store_file_path(j->st, state, j->s.name, j->s.memory.file);
+    struct memory_reader r = { .fd = -1 };
+    int dirfd = store_dir(j->st, state, j->s.name, e), rc = -1;
+
+    if (dirfd < 0 || memory_open(dirfd, &j->s, what, j->rep, &r, e))
+        goto out;
+    rc = domain_restore(memory_source, &r, e);
+
+out:
+    if (r.fd >= 0)
+        close(r.fd);
+    if (dirfd >= 0)
+        close(dirfd);
+    free(what);
+    return rc;
+}
+
+/*
+ * From here on the memory image is all that there is of the guest: it must
+ * be on disk before.
+ */
+static int close_domain(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    (void)step;
+    if (memory_sync(j->memory, e) ||
+        store_save(j->st, STORE_NEW, &j->s, e))
+        return -1;
+    disk_host_close(&j->host);
+    j->host.cold = true;
+    return domain_destroy(j->domid, e);
+}
+
+/* 1 if a domain of the name is there, 0 if not, -1; its state if ours. */
+static int find_ours(struct job *j, struct domain *d, bool *ours_r,
+                     struct err *e)
+{
+    int rc = domain_find(j->s.domain.name, d, e);
+
+    *ours_r = rc > 0 && !strcmp(d->uuid, j->s.domain.uuid);
+    return rc;
+}
+
+/* Restores from what a crash left: the journal is older than the image. */
+static int restore_new(struct job *j, struct err *e)
+{
+    struct snapshot whole;
+
+    if (store_load(j->st, STORE_NEW, j->s.name, &whole, e))
+        return -1;
+    meta_free(&j->s);
+    j->s = whole;
+    return restore_paused(j, STORE_NEW, e);
+}
+
+/* Lets the restored domain run, if it is there. */
+static int unpause_ours(struct job *j, struct err *e)
+{
+    struct domain d;
+    bool ours;
+    int rc = find_ours(j, &d, &ours, e);
+
+    if (rc > 0)
+        rc = ours && d.state == DOMAIN_PAUSED ?
+             domain_unpause(d.domid, e) : 0;
+    domain_free(&d);
+    return rc;
+}
+
+/* What a reopen that was cut short left: it has not run yet. */
+static int clear_half_reopened(struct job *j, struct domain *d, bool ours,
+                               struct err *e)
+{
+    if (!ours || d->state != DOMAIN_PAUSED ||
+        j->plan.steps[j->last].verb != STEP_REOPEN)
+        return 0;
+    return domain_destroy(d->domid, e) ? -1 : 1;
+}
+
+/*
+ * The guest runs again from its memory image.  Not one that ended with the
+ * host: as any other guest then, it is for its owner to start.
+ */
+static int close_undo(struct job *j, const struct step *step, struct err *e)
+{
+    struct domain d;
+    bool ours, gone;
+    int rc = find_ours(j, &d, &ours, e);
+
+    (void)step;
+    gone = rc == 0;
+    if (rc > 0) {
+        rc = clear_half_reopened(j, &d, ours, e);
+        gone = rc > 0;
+        domain_free(&d);
+    }
+    if (rc >= 0)
+        rc = gone && host_is_same_boot(j->boot) ? restore_new(j, e) : 0;
+    if (!rc)
+        rc = unpause_ours(j, e);
+    j->keep_memory = rc < 0;
+    return rc;
+}
+
 static int capture(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
-    return disk_capture(&j->host, e);
+    return disk_capture(&j->host, &j->s, e);
+}
+
+/* Cold: before the guest goes on, as some parts are in the way then. */
+static int capture_undo(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    struct domain d;
+    int rc;
+
+    if (!job_is_cold(j))
+        return 0;
+    rc = domain_find(j->s.domain.name, &d, e);
+    if (rc > 0)
+        domain_free(&d);
+    return rc ? rc > 0 ? 0 : -1 : prepare_undo(j, step, e);
+}
+
+static int reopen(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return restore_paused(j, STORE_NEW, e);
 }
 
 static int resume(struct job *j, const struct step *step, struct err *e)
@@ -158,7 +291,7 @@ static int resume(struct job *j, const struct step *step, struct err *e)
     if (domain_resume(j->domid, j->paused, e))
         return -1;
     if (j->stopped_ms)
-        j->s.downtime_ms = clock_ms() - j->stopped_ms;
+        j->downtime_ms = clock_ms() - j->stopped_ms;
     return 0;
 }
 
@@ -167,6 +300,7 @@ static int record(struct job *j, const struct step *step, struct err *e)
     size_t i;
 
     (void)step;
+    j->s.downtime_ms = j->downtime_ms;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_record(&j->host, &j->s.disks[i], e))
             return -1;
@@ -262,26 +396,9 @@ static int clear_half_restored(struct job *j, struct err *e)
 
 static int restore(struct job *j, const struct step *step, struct err *e)
 {
-    char *what = store_file_path(j->st, STORE_COMMITTED, j->s.name,
-                                 j->s.memory.file);
-    struct memory_reader r = { .fd = -1 };
-    int dirfd = -1, rc = -1;
-
     (void)step;
-    if (clear_half_restored(j, e))
-        goto out;
-    dirfd = store_dir(j->st, STORE_COMMITTED, j->s.name, e);
-    if (dirfd < 0 || memory_open(dirfd, &j->s, what, j->rep, &r, e))
-        goto out;
-    rc = domain_restore(memory_source, &r, e);
-
-out:
-    if (r.fd >= 0)
-        close(r.fd);
-    if (dirfd >= 0)
-        close(dirfd);
-    free(what);
-    return rc;
+    return clear_half_restored(j, e) ? -1 :
+           restore_paused(j, STORE_COMMITTED, e);
 }
 
 static int unpause(struct job *j, const struct step *step, struct err *e)
@@ -383,7 +500,9 @@ static const struct step_ops table[] = {
     [STEP_PREPARE] = { .act = prepare, .undo = prepare_undo },
     [STEP_HOLD_MONITOR] = { .act = hold_monitor, .undo = hold_undo },
     [STEP_SAVE] = { .act = save, .undo = save_undo },
-    [STEP_CAPTURE] = { .act = capture, .joined = true },
+    [STEP_CLOSE] = { .act = close_domain, .undo = close_undo },
+    [STEP_CAPTURE] = { .act = capture, .undo = capture_undo, .joined = true },
+    [STEP_REOPEN] = { .act = reopen },
     [STEP_RESUME] = { .act = resume, .joined = true },
     [STEP_RELEASE_MONITOR] = { .act = release_monitor, .joined = true },
     [STEP_RECORD] = { .act = record },

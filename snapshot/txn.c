@@ -73,6 +73,7 @@ static int rollback(struct job *j, long last, struct err *e)
     struct err failed = { 0 };
     long i;
 
+    j->last = last > 0 ? (size_t)last : 0;
     for (i = last; i >= 0; i--) {
         const struct step *step = &j->plan.steps[i];
         struct err one;

@@ -13,7 +13,8 @@
  * xl of the fake host: what xl-snapshot runs (restore), and what a test does
  * to the host and as the guest.  Also installed as fake-xen.
  *
- *   xl create <name> <vdev>=<image>...      made, built and running
+ *   xl create <name> <vdev>=<image>...      made, built and running; a name
+ *                               with ".raw" is raw, with ".phy" raw and phy
  *   xl destroy|pause|unpause|reboot <domain>
  *   xl up <domid>                           a saved record: QEMU and monitor
  *   xl list
@@ -44,6 +45,14 @@ static int die(const char *what, const char *why)
     return 1;
 }
 
+static void set_format(struct vm_disk *d)
+{
+    bool phy = strstr(d->path, ".phy");
+
+    d->format = mem_strdup(phy || strstr(d->path, ".raw") ? "raw" : "qcow2");
+    d->backend = mem_strdup(phy ? "phy" : "qdisk");
+}
+
 static int create(int argc, char **argv)
 {
     struct vm vm = { 0 };
@@ -61,8 +70,7 @@ static int create(int argc, char **argv)
         *path++ = '\0';
         d->vdev = mem_strdup(argv[i]);
         d->path = mem_strdup(path);
-        d->format = mem_strdup("qcow2");
-        d->backend = mem_strdup("qdisk");
+        set_format(d);
     }
     lock = host_lock();
     vm_make(&vm, true);

@@ -30,7 +30,7 @@ static int try(const struct domain *d, const struct tree *t,
 {
     static const struct disk_wish none;
     struct plan_create req = {
-        .name = "snap1", .description = "text",
+        .name = "snap1", .description = "text", .unique = "0badcafe",
         .disks = wish ? wish : &none, .now = 1795395723,
     };
 

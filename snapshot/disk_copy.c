@@ -1,0 +1,209 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * Copies: a file beside the image with the same bytes, shared with it where
+ * the file system can (btrfs, XFS).  The copy is made while nothing writes to
+ * the image: the guest is suspended or, cold, gone.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "file.h"
+#include "image.h"
+#include "mem.h"
+
+static const char *copy_refuse(const struct domain_disk *disk,
+                               const struct disk_request *r)
+{
+    if (!strcmp(disk->format, "qcow2"))
+        return "a qcow2 image has internal or external snapshots, no copies";
+    if (disk->medium != MEDIUM_FILE && !(r->type && r->path))
+        return "a block device that is no logical volume can only be copied "
+               "to a file: give it type=copy,path=FILE";
+    /* QEMU keeps their tables in memory. */
+    if (strcmp(disk->format, "raw") && !r->cold)
+        return "an image of this format can only be copied with --cold";
+    return NULL;
+}
+
+static void copy_name(const struct disk_request *r, struct snapshot_disk *d)
+{
+    d->part = r->path ? mem_strdup(r->path) :
+              mem_printf("%s.%s-%s", d->path, r->snapshot, r->unique);
+}
+
+/* Room for what the copy will hold; a clone needs less. */
+static int check_room(const struct snapshot_disk *d, const struct stat *image,
+                      struct err *e)
+{
+    char *dir = mem_strdup(d->part);
+    uint64_t room, need = S_ISBLK(image->st_mode) ? d->virtual_size :
+                          (uint64_t)image->st_blocks * 512;
+    int fd, rc;
+
+    *strrchr(dir, '/') = '\0';
+    fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        rc = err_errno(e, "cannot open the directory of %s", d->part);
+    else
+        rc = file_free_space(fd, &room, e);
+    if (!rc && room < need)
+        rc = err_set(e, SNAP_FAILED, "a copy of %s needs %" PRIu64 " MiB in "
+                     "%s, and %" PRIu64 " MiB are free", d->path,
+                     need >> 20, dir, room >> 20);
+    if (fd >= 0)
+        close(fd);
+    free(dir);
+    return rc;
+}
+
+static int copy_check(struct disk_host *h, struct snapshot_disk *d,
+                      struct err *e)
+{
+    struct stat st;
+
+    (void)h;
+    if (d->part[0] != '/')
+        return err_set(e, SNAP_FAILED, "the path of the copy, %s, is not an "
+                       "absolute one", d->part);
+    if (!lstat(d->part, &st) || errno != ENOENT)
+        return err_set(e, SNAP_FAILED, "%s is there already: choose another "
+                       "path for the copy", d->part);
+    if (stat(d->path, &st))
+        return err_errno(e, "cannot look at %s", d->path);
+    d->inode = st.st_ino;
+    if (image_size(d->path, &d->virtual_size, e))
+        return -1;
+    if (d->virtual_size % 512)
+        return err_set(e, SNAP_FAILED, "the size of %s is not a multiple of "
+                       "512 bytes", d->path);
+    return check_room(d, &st, e);
+}
+
+static int copy_prepare(struct disk_host *h, const struct snapshot_disk *d,
+                        struct err *e)
+{
+    int fd = open(d->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                  FILE_MODE);
+
+    (void)h;
+    if (fd < 0)
+        return err_errno(e, "cannot make %s", d->part);
+    close(fd);
+    return 0;
+}
+
+static int copy_capture(struct disk_host *h, const struct snapshot_disk *d,
+                        struct err *e)
+{
+    (void)h;
+    return image_copy(d->path, d->part, true, e);
+}
+
+/* Changes if anyone writes to the copy. */
+static int stamp(const char *path, char **stamp_r, struct err *e)
+{
+    struct stat st;
+
+    if (lstat(path, &st))
+        return err_errno(e, "cannot look at %s", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, SNAP_FAILED, "%s is not a regular file", path);
+    *stamp_r = mem_printf("%" PRIu64 ".%" PRIu64 ".%" PRId64 ".%09ld",
+                          (uint64_t)st.st_ino, (uint64_t)st.st_size,
+                          (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    return 0;
+}
+
+static int copy_record(struct disk_host *h, struct snapshot_disk *d,
+                       struct err *e)
+{
+    (void)h;
+    free(d->stamp);
+    d->stamp = NULL;
+    if (file_sync_path(d->part, e) || file_sync_parent(d->part, e))
+        return -1;
+    return stamp(d->part, &d->stamp, e);
+}
+
+static int copy_verify(const struct snapshot_disk *d, bool force,
+                       struct err *e)
+{
+    char *now = NULL;
+    struct stat st;
+    int rc = stamp(d->part, &now, e);
+
+    if (!rc && (!d->stamp || strcmp(now, d->stamp)) && !force)
+        rc = err_set(e, SNAP_FAILED, "%s was changed since it was copied from "
+                     "%s: use --force if it is right", d->part, d->path);
+    if (!rc && stat(d->path, &st))
+        rc = err_errno(e, "cannot look at %s, which its copy is to replace",
+                       d->path);
+    if (!rc && S_ISREG(st.st_mode) && st.st_ino != d->inode && !force)
+        rc = err_set(e, SNAP_FAILED, "%s is not the file that was copied: use "
+                     "--force if it is to be replaced", d->path);
+    free(now);
+    return rc;
+}
+
+static int copy_apply(const struct snapshot_disk *d, struct err *e)
+{
+    if (image_copy(d->part, d->path, false, e))
+        return -1;
+    return file_sync_path(d->path, e);
+}
+
+static int copy_remove(struct disk_host *h, const struct snapshot_disk *d,
+                       struct err *e)
+{
+    struct stat st;
+
+    (void)h;
+    if (lstat(d->part, &st))
+        return errno == ENOENT ? 0 :
+               err_errno(e, "cannot look at %s", d->part);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, SNAP_FAILED, "%s is not a regular file: it is not "
+                       "the copy that was made", d->part);
+    if (unlink(d->part))
+        return err_errno(e, "cannot remove %s", d->part);
+    return file_sync_parent(d->part, e);
+}
+
+const struct disk_ops disk_copy = {
+    .type = "copy",
+    .refuse = copy_refuse,
+    .name = copy_name,
+    .check = copy_check,
+    .prepare = copy_prepare,
+    .capture = copy_capture,
+    .record = copy_record,
+    .verify = copy_verify,
+    .apply = copy_apply,
+    .remove = copy_remove,
+};
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,48 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <sys/stat.h>
+
+#include "medium.h"
+
+static int probe(struct domain_disk *disk, struct err *e)
+{
+    struct stat st;
+
+    (void)e;
+    disk->medium = MEDIUM_UNKNOWN;
+    if (disk->foreign || !disk->path[0] || stat(disk->path, &st))
+        return 0;           /* the check of its kind says what is wrong */
+    if (S_ISREG(st.st_mode))
+        disk->medium = MEDIUM_FILE;
+    else if (S_ISBLK(st.st_mode))
+        disk->medium = MEDIUM_BLOCK;
+    return 0;
+}
+
+int medium_probe(struct domain *d, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < d->ndisks; i++)
+        if (!d->disks[i].cdrom && probe(&d->disks[i], e))
+            return err_wrap(e, "disk %s", d->disks[i].vdev);
+    return 0;
+}
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
