@@ -196,6 +196,7 @@ int main_snapshot_create(int argc, char **argv)
         {"config", 1, 0, 'f'},
         {"copy", 0, 0, 'y'},
         {"description", 1, 0, 'd'},
+        {"external", 0, 0, 'e'},
         {"internal", 0, 0, 'i'},
         {"paused", 0, 0, 'p'},
         {"quiet", 0, 0, 'q'},
@@ -213,9 +214,12 @@ int main_snapshot_create(int argc, char **argv)
     int opt, rc = SNAP_OK;
 
     init_output(&out, &env, &steps);
-    SWITCH_FOREACH_OPT(opt, "cf:d:ipqw::y", opts, "snapshot-create", 1) {
+    SWITCH_FOREACH_OPT(opt, "cd:ef:ipqw::y", opts, "snapshot-create", 1) {
     case 'c':
         req.mode = SNAP_COLD;
+        break;
+    case 'e':
+        req.disks.all = "external";
         break;
     case 'f':
         file = optarg;

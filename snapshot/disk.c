@@ -9,14 +9,17 @@
  * GNU Lesser General Public License for more details.
  */
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "disk.h"
+#include "layer.h"
 #include "mem.h"
 
 static const struct disk_ops *const kinds[] = {
     &disk_internal,
+    &disk_external,
     &disk_copy,
 };
 
@@ -55,7 +58,26 @@ void disk_host_close(struct disk_host *h)
 {
     qemu_close(h->qemu);
     json_object_put(h->actions);
+    free(h->others);
     memset(h, 0, sizeof(*h));
+}
+
+void disk_host_add_other(struct disk_host *h, const struct snapshot *s)
+{
+    h->others = mem_grow(h->others, h->nothers + 1, sizeof(*h->others));
+    h->others[h->nothers++] = s;
+}
+
+bool disk_has_part(const struct disk_host *h, const char *path)
+{
+    size_t i, k;
+
+    for (i = 0; i < h->nothers; i++)
+        for (k = 0; k < h->others[i]->ndisks; k++)
+            if (h->others[i]->disks[k].part &&
+                layer_same(h->others[i]->disks[k].part, path))
+                return true;
+    return false;
 }
 
 /* Why a disk has no part in any snapshot, or NULL. */
@@ -115,7 +137,7 @@ int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
         return err_set(e, SNAP_FAILED, "disk %s (%s): %s", disk->vdev,
                        disk->path, why);
     d->type = mem_strdup(ops->type);
-    ops->name(r, d);
+    ops->name(disk, r, d);
     return 0;
 }
 
@@ -209,6 +231,17 @@ int disk_verify(const struct snapshot_disk *d, bool force, struct err *e)
     if (kind_of(d, &ops, e))
         return -1;
     return named(ops && ops->verify ? ops->verify(d, force, e) : 0, d, e);
+}
+
+int disk_aim(struct disk_host *h, const char *snapshot, const char *unique,
+             struct snapshot_disk *d, struct err *e)
+{
+    const struct disk_ops *ops;
+
+    if (kind_of(d, &ops, e))
+        return -1;
+    return named(ops && ops->aim ? ops->aim(h, snapshot, unique, d, e) : 0,
+                 d, e);
 }
 
 int disk_apply(const struct snapshot_disk *d, struct err *e)

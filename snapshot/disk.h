@@ -36,6 +36,12 @@ struct disk_host {
     uint32_t domid;
     struct qemu *qemu;          /* connected at the first use */
     json_object *actions;       /* QMP actions of all disks: prepare() */
+    /* The other snapshots of the domain, where layers are concerned. */
+    const struct snapshot **others;
+    size_t nothers;
+    /* Tells that layer "to" took the place of "from" in all of them. */
+    int (*moved)(void *arg, const char *from, const char *to, struct err *e);
+    void *moved_arg;
 };
 
 /* What is asked of a disk. */
@@ -48,12 +54,17 @@ struct disk_request {
     bool cold;
     /* Kinds that other snapshots of this disk have. */
     bool has_internal, has_external;
+    const char *link;           /* the link to the layers of those, or NULL */
 };
 
 int disk_host_open(const char *domain, struct disk_host *h, struct err *e);
 /* Connects if need be; NULL with the error. */
 struct qemu *disk_host_qemu(struct disk_host *h, struct err *e);
 void disk_host_close(struct disk_host *h);
+/* Adds to h->others, which does not own it. */
+void disk_host_add_other(struct disk_host *h, const struct snapshot *s);
+/* True if the file is a part of one of h->others. */
+bool disk_has_part(const struct disk_host *h, const char *path);
 
 struct disk_ops {
     const char *type;
@@ -61,7 +72,8 @@ struct disk_ops {
     const char *(*refuse)(const struct domain_disk *disk,
                           const struct disk_request *r);
     /* Pure: d->part, and what else is known before. */
-    void (*name)(const struct disk_request *r, struct snapshot_disk *d);
+    void (*name)(const struct domain_disk *disk,
+                 const struct disk_request *r, struct snapshot_disk *d);
     /*
      * Read-only, before anything is touched: a new part d->part is possible.
      * Fills in virtual_size and inode.  The domain runs.
@@ -82,6 +94,12 @@ struct disk_ops {
                   struct err *e);
     /* Read-only: the part is there and belongs to this image. */
     int (*verify)(const struct snapshot_disk *d, bool force, struct err *e);
+    /*
+     * Read-only, before a revert is journaled: names what apply() makes after
+     * the snapshot; before a deletion (snapshot is NULL): what it finds.
+     */
+    int (*aim)(struct disk_host *h, const char *snapshot, const char *unique,
+               struct snapshot_disk *d, struct err *e);
     /* Puts the part's content back; nobody holds the image.  Repeatable. */
     int (*apply)(const struct snapshot_disk *d, struct err *e);
     /*
@@ -112,6 +130,8 @@ int disk_capture(struct disk_host *h, const struct snapshot *s,
                  struct err *e);
 int disk_record(struct disk_host *h, struct snapshot_disk *d, struct err *e);
 int disk_verify(const struct snapshot_disk *d, bool force, struct err *e);
+int disk_aim(struct disk_host *h, const char *snapshot, const char *unique,
+             struct snapshot_disk *d, struct err *e);
 int disk_apply(const struct snapshot_disk *d, struct err *e);
 int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
                 struct err *e);
@@ -123,7 +143,7 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 int disk_check_free(const struct snapshot *s, const struct domain *but,
                     struct err *e);
 
-extern const struct disk_ops disk_internal, disk_copy;
+extern const struct disk_ops disk_internal, disk_external, disk_copy;
 
 #endif
 

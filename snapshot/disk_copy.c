@@ -42,8 +42,10 @@ static const char *copy_refuse(const struct domain_disk *disk,
     return NULL;
 }
 
-static void copy_name(const struct disk_request *r, struct snapshot_disk *d)
+static void copy_name(const struct domain_disk *disk,
+                      const struct disk_request *r, struct snapshot_disk *d)
 {
+    (void)disk;
     d->part = r->path ? mem_strdup(r->path) :
               mem_printf("%s.%s-%s", d->path, r->snapshot, r->unique);
 }

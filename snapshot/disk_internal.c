@@ -37,9 +37,11 @@ static const char *internal_refuse(const struct domain_disk *disk,
     return NULL;
 }
 
-static void internal_name(const struct disk_request *r,
+static void internal_name(const struct domain_disk *disk,
+                          const struct disk_request *r,
                           struct snapshot_disk *d)
 {
+    (void)disk;
     d->part = mem_strdup(r->snapshot);
 }
 

@@ -51,6 +51,7 @@ struct domain_disk {
     bool readonly, cdrom;
     bool foreign;                   /* its backend is not in this domain */
     enum medium medium;
+    char *live;                     /* medium.h: where the path leads to */
 };
 
 struct domain {

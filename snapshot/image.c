@@ -87,13 +87,17 @@ static bool is_corrupt(json_object *o)
 int image_info_parse(json_object *o, const char *what,
                      struct image_info *info, struct err *e)
 {
+    struct json_at at = { what, "" };
+    const char *backing;
+
     memset(info, 0, sizeof(*info));
-    if (json_u64(o, "virtual-size", (struct json_at){ what, "" }, INT64_MAX,
-                 &info->virtual_size, e) ||
+    if (json_u64(o, "virtual-size", at, INT64_MAX, &info->virtual_size, e) ||
+        json_opt_str(o, "full-backing-filename", at, &backing, e) ||
         parse_snapshots(o, what, info, e)) {
         image_info_free(info);
         return -1;
     }
+    info->backing = mem_strdup(backing);
     info->corrupt = is_corrupt(o);
     return 0;
 }
@@ -133,6 +137,7 @@ void image_info_free(struct image_info *info)
         free(info->snapshots[i].stamp);
     }
     free(info->snapshots);
+    free(info->backing);
     memset(info, 0, sizeof(*info));
 }
 
@@ -159,8 +164,7 @@ int image_check_free(const char *path, const struct domain *but,
     return rc;
 }
 
-static int run(const char *path, const char *const *args, bool interruptible,
-               struct err *e)
+static int run(const char *const *args, bool interruptible, struct err *e)
 {
     const char *argv[MAX_ARGS] = { "qemu-img" };
     struct proc p = {
@@ -172,8 +176,6 @@ static int run(const char *path, const char *const *args, bool interruptible,
 
     for (i = 0; args[i] && i + 2 < MAX_ARGS; i++)
         argv[i + 1] = args[i];
-    if (image_check_free(path, NULL, HOLDER_WAIT_S, e))
-        return -1;
     rc = proc_run(&p, e);
     free(p.out);
     return rc;
@@ -181,7 +183,13 @@ static int run(const char *path, const char *const *args, bool interruptible,
 
 int image_write(const char *path, const char *const *args, struct err *e)
 {
-    return run(path, args, false, e);
+    return image_check_free(path, NULL, HOLDER_WAIT_S, e) ? -1 :
+           run(args, false, e);
+}
+
+int image_make(const char *const *args, struct err *e)
+{
+    return run(args, false, e);
 }
 
 int image_size(const char *path, uint64_t *size_r, struct err *e)
@@ -238,7 +246,7 @@ int image_copy(const char *src, const char *dst, bool fresh, struct err *e)
         return err_errno(e, "cannot make %s as large as %s", dst, src);
     if (!is_block(src) && !is_block(dst) && cloned(src, dst))
         return 0;
-    return run(dst, args, fresh, e);
+    return run(args, fresh, e);
 }
 
 int image_inode(const char *path, uint64_t *inode_r, struct err *e)

@@ -32,6 +32,7 @@ struct image_snapshot {
 struct image_info {
     uint64_t virtual_size;
     bool corrupt;       /* qcow2's mark */
+    char *backing;      /* path of the backing file, or NULL */
     struct image_snapshot *snapshots;
     size_t nsnapshots;
 };
@@ -64,6 +65,9 @@ int image_check_free(const char *path, const struct domain *but,
  * after image_check_free().
  */
 int image_write(const char *path, const char *const *args, struct err *e);
+
+/* Runs it to make a new image that nobody can hold yet. */
+int image_make(const char *const *args, struct err *e);
 
 /*
  * Makes dst the same bytes as src: a clone where the file system can, else

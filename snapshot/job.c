@@ -159,6 +159,10 @@ void job_free(struct job *j)
     memory_close(j->memory);
     j->memory = NULL;
     disk_host_close(&j->host);
+    while (j->nothers)
+        meta_free(&j->others[--j->nothers]);
+    free(j->others);
+    j->others = NULL;
     plan_free(&j->plan);
     meta_free(&j->s);
     free(j->boot);

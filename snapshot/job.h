@@ -43,6 +43,8 @@ struct job {
     uint64_t memory_kib;        /* expected size of the memory image */
     uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */
     uint64_t downtime_ms;
+    struct snapshot *others;    /* of the domain, where layers are concerned */
+    size_t nothers;
     size_t last;                /* in an undo: the step begun last */
     bool keep_memory;           /* the guest has no other */
 };

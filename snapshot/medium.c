@@ -9,15 +9,21 @@
  * GNU Lesser General Public License for more details.
  */
 
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "medium.h"
+#include "mem.h"
 
 static int probe(struct domain_disk *disk, struct err *e)
 {
     struct stat st;
 
     (void)e;
+    free(disk->live);
+    disk->live = realpath(disk->path, NULL);
+    if (!disk->live)
+        disk->live = mem_strdup(disk->path);
     disk->medium = MEDIUM_UNKNOWN;
     if (disk->foreign || !disk->path[0] || stat(disk->path, &st))
         return 0;           /* the check of its kind says what is wrong */

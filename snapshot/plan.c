@@ -144,6 +144,8 @@ static void kinds_in(const struct tree *t, const struct domain_disk *disk,
                 continue;
             r->has_internal |= !strcmp(d->type, "internal");
             r->has_external |= !strcmp(d->type, "external");
+            if (d->link)
+                r->link = d->link;
         }
 }
 

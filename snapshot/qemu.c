@@ -71,6 +71,11 @@ void qemu_close(struct qemu *q)
     free(q);
 }
 
+struct qmp *qemu_monitor(struct qemu *q)
+{
+    return q->qmp;
+}
+
 const char *qemu_version(const struct qemu *q)
 {
     return q->version;

@@ -28,6 +28,8 @@ struct qemu;
 /* Connects to the domain's QEMU. */
 int qemu_open(uint32_t domid, struct qemu **q_r, struct err *e);
 void qemu_close(struct qemu *q);
+/* For what concerns chains and jobs (qemu_chain.h). */
+struct qmp *qemu_monitor(struct qemu *q);
 /* "7.2.19"; owned by q. */
 const char *qemu_version(const struct qemu *q);
 

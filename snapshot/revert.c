@@ -97,6 +97,22 @@ static bool wants_pause(const struct snap_revert *req,
     return req->run == SNAP_PAUSED;
 }
 
+/* Names what the disks' new content goes to, for the journal. */
+static int aim(struct session *s, struct job *j, struct err *e)
+{
+    char unique[NAME_UNIQUE_LEN + 1];
+    size_t i;
+
+    if (name_unique(unique, e))
+        return -1;
+    for (i = 0; i < s->tree.n; i++)
+        disk_host_add_other(&j->host, &s->tree.nodes[i].s);
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_aim(&j->host, j->s.name, unique, &j->s.disks[i], e))
+            return -1;
+    return 0;
+}
+
 static int revert_in(struct session *s, const struct snap_revert *req,
                      struct snapshot *to_r, uint64_t *downtime_ms_r,
                      struct err *e)
@@ -115,7 +131,7 @@ static int revert_in(struct session *s, const struct snap_revert *req,
         *e = problems;
         goto out;
     }
-    if (check(&j, found ? &d : NULL, req->force, e) ||
+    if (check(&j, found ? &d : NULL, req->force, e) || aim(s, &j, e) ||
         session_run(s, &j, e))
         goto out;
     *downtime_ms_r = j.downtime_ms;

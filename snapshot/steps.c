@@ -52,6 +52,79 @@ static int prepare(struct job *j, const struct step *step, struct err *e)
     return 0;
 }
 
+static bool has_layers(const struct snapshot *s)
+{
+    size_t i;
+
+    for (i = 0; i < s->ndisks; i++)
+        if (s->disks[i].link)
+            return true;
+    return false;
+}
+
+/* struct disk_host, moved: the other snapshots name the layer "to" now. */
+static int layer_moved(void *arg, const char *from, const char *to,
+                       struct err *e)
+{
+    struct job *j = arg;
+    size_t i, k;
+
+    for (i = 0; i < j->nothers; i++) {
+        struct snapshot *s = &j->others[i];
+        bool changed = false;
+
+        for (k = 0; k < s->ndisks; k++) {
+            struct snapshot_disk *d = &s->disks[k];
+
+            if (!d->link || strcmp(d->part, from))
+                continue;
+            if (image_inode(to, &d->inode, e))
+                return -1;
+            free(d->discard);
+            d->discard = d->part;
+            d->part = mem_strdup(to);
+            changed = true;
+        }
+        if (changed && store_save(j->st, STORE_COMMITTED, s, e))
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * Connects to what holds the disks.  A layer may only go if it is known who
+ * stands on it: each of the other snapshots must be readable then.
+ */
+static int open_host(struct job *j, struct err *e)
+{
+    char **names = NULL;
+    size_t n = 0, i;
+    int rc;
+
+    disk_host_close(&j->host);
+    if (disk_host_open(j->s.domain.name, &j->host, e))
+        return -1;
+    j->host.moved = layer_moved;
+    j->host.moved_arg = j;
+    if (!has_layers(&j->s))
+        return 0;
+    while (j->nothers)
+        meta_free(&j->others[--j->nothers]);
+    rc = store_names(j->st, STORE_COMMITTED, &names, &n, e);
+    free(j->others);
+    j->others = mem_zalloc(n, sizeof(*j->others));
+    for (i = 0; !rc && i < n; i++) {
+        if (!strcmp(names[i], j->s.name))
+            continue;
+        rc = store_load(j->st, STORE_COMMITTED, names[i],
+                        &j->others[j->nothers], e);
+        if (!rc)
+            disk_host_add_other(&j->host, &j->others[j->nothers++]);
+    }
+    store_free_names(names, n);
+    return rc;
+}
+
 /* Removes the parts of all disks, whatever became of the domain. */
 static int prepare_undo(struct job *j, const struct step *step,
                         struct err *e)
@@ -60,8 +133,7 @@ static int prepare_undo(struct job *j, const struct step *step,
     size_t i;
 
     (void)step;
-    disk_host_close(&j->host);
-    if (disk_host_open(j->s.domain.name, &j->host, e))
+    if (open_host(j, e))
         return -1;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_remove(&j->host, &j->s.disks[i], e))
@@ -435,8 +507,7 @@ static int hide_happened(struct job *j, struct err *e)
 static int remove_part(struct job *j, const struct step *step,
                        struct err *e)
 {
-    if (!j->host.running && !j->host.qemu &&
-        disk_host_open(j->s.domain.name, &j->host, e))
+    if (!j->host.moved && open_host(j, e))
         return -1;
     return disk_remove(&j->host, &j->s.disks[step->disk], e);
 }

@@ -1,0 +1,264 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * External snapshots: the image is frozen under a name of its own and an
+ * empty qcow2 layer on top of it takes the writes; the user's path becomes a
+ * link to the live layer (layer.h).
+ *
+ * d->part     the frozen layer, whose content the snapshot is
+ * d->link     the path that is, or becomes, the link
+ * d->overlay  the live layer that the operation makes or, for a deletion,
+ *             finds
+ *
+ * The link is turned before the guest is suspended: the new layer is empty,
+ * so whoever boots from it then still finds the same bytes.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "disk_merge.h"
+#include "file.h"
+#include "layer.h"
+#include "mem.h"
+#include "qemu_chain.h"
+
+#define HOLDER_WAIT_S 30
+
+static const char *external_refuse(const struct domain_disk *disk,
+                                   const struct disk_request *r)
+{
+    if (strcmp(disk->format, "qcow2"))
+        return "an external snapshot needs a qcow2 image, as its format is "
+               "what the new layer has";
+    if (strcmp(disk->backend, "qdisk"))
+        return "an external snapshot needs QEMU as the backend (qdisk)";
+    if (disk->medium != MEDIUM_FILE)
+        return "an external snapshot needs an image file";
+    if (r->has_internal)
+        return "it has internal snapshots, which a revert to an external one "
+               "would lose: use --internal, or delete those first";
+    return NULL;
+}
+
+static void external_name(const struct domain_disk *disk,
+                          const struct disk_request *r,
+                          struct snapshot_disk *d)
+{
+    d->link = mem_strdup(r->link ? r->link : disk->live);
+    /* The first one freezes the image itself, under a second name. */
+    d->part = strcmp(disk->live, d->link) ? mem_strdup(disk->live) :
+              mem_printf("%s.base-%s", d->link, r->unique);
+    d->overlay = r->path ? mem_strdup(r->path) :
+                 mem_printf("%s.%s-%s", d->link, r->snapshot, r->unique);
+}
+
+static bool is_first(const struct snapshot_disk *d)
+{
+    struct stat st;
+
+    return !lstat(d->link, &st) && S_ISREG(st.st_mode);
+}
+
+static int check_paths(const struct snapshot_disk *d, struct err *e)
+{
+    struct stat st;
+
+    if (d->overlay[0] != '/')
+        return err_set(e, SNAP_FAILED, "the path of the new layer, %s, is not "
+                       "an absolute one", d->overlay);
+    if (layer_exists(d->overlay))
+        return err_set(e, SNAP_FAILED, "%s is there already: choose another "
+                       "path for the new layer", d->overlay);
+    if (lstat(d->link, &st))
+        return err_errno(e, "cannot look at %s", d->link);
+    if (S_ISREG(st.st_mode) ? layer_exists(d->part) :
+                              !layer_same(d->link, d->part))
+        return err_set(e, SNAP_FAILED, "%s is not the link to the live layer "
+                       "that it should be", d->link);
+    return 0;
+}
+
+/* The node that the guest writes to; 0 if QEMU does not have the disk. */
+static int live_node(struct disk_host *h, const struct snapshot_disk *d,
+                     char **node_r, struct err *e)
+{
+    struct qemu *q = disk_host_qemu(h, e);
+    char *live = layer_live(d->link, e);
+    struct chain c = { 0 };
+    int rc = -1;
+
+    *node_r = NULL;
+    if (q && live)
+        rc = qemu_chain(q, d->path, d->link, live, &c, e);
+    if (rc > 0)
+        *node_r = mem_strdup(c.nodes[0].name);
+    else if (rc == 0)
+        rc = err_set(e, SNAP_FAILED, "the domain's QEMU does not have %s "
+                     "open", d->path);
+    qemu_chain_free(&c);
+    free(live);
+    return rc > 0 ? 0 : -1;
+}
+
+static int external_check(struct disk_host *h, struct snapshot_disk *d,
+                          struct err *e)
+{
+    struct image_info info;
+    char *node = NULL;
+    int rc;
+
+    if (check_paths(d, e) || (!h->cold && live_node(h, d, &node, e)) ||
+        image_inode(d->link, &d->inode, e) ||
+        image_info_read(d->link, d->format, &info, e)) {
+        free(node);
+        return -1;
+    }
+    free(node);
+    d->virtual_size = info.virtual_size;
+    rc = info.corrupt ? err_set(e, SNAP_FAILED, "%s is marked corrupt: stop "
+                                "the domain and run 'qemu-img check -r all' "
+                                "on it", d->path) : 0;
+    image_info_free(&info);
+    return rc;
+}
+
+static int external_prepare(struct disk_host *h,
+                            const struct snapshot_disk *d, struct err *e)
+{
+    char *node = NULL;
+    int rc = -1;
+
+    if (!h->cold && live_node(h, d, &node, e))
+        return -1;
+    if (is_first(d) && link(d->link, d->part)) {
+        err_errno(e, "cannot give %s the second name %s", d->link, d->part);
+        goto out;
+    }
+    if (layer_create(d->overlay, d->part, d->virtual_size, e))
+        goto out;
+    if (!h->cold) {
+        if (qemu_add_layer(h->qemu, d->overlay, node, e))
+            goto out;
+        json_object_array_add(h->actions,
+                              qemu_overlay_action(node, d->overlay));
+    }
+    rc = layer_point(d->link, d->overlay, e);
+
+out:
+    free(node);
+    return rc;
+}
+
+static int external_record(struct disk_host *h, struct snapshot_disk *d,
+                           struct err *e)
+{
+    (void)h;
+    return image_inode(d->part, &d->inode, e) || file_sync_path(d->part, e) ||
+           file_sync_path(d->overlay, e) ? -1 : 0;
+}
+
+static int external_verify(const struct snapshot_disk *d, bool force,
+                           struct err *e)
+{
+    struct stat st, link_st;
+    char **layers;
+    size_t n;
+
+    if (lstat(d->part, &st))
+        return err_errno(e, "cannot look at %s, the layer of the snapshot",
+                         d->part);
+    if (!S_ISREG(st.st_mode) || (st.st_ino != d->inode && !force))
+        return err_set(e, SNAP_FAILED, "%s is not the file that was snapshot "
+                       "but perhaps a copy of it: use --force if it is right",
+                       d->part);
+    if (!lstat(d->link, &link_st) && !S_ISLNK(link_st.st_mode) &&
+        !layer_same(d->link, d->part))
+        return err_set(e, SNAP_FAILED, "%s is not a link any more but a file "
+                       "of its own, which a revert would lose: move it away "
+                       "first", d->link);
+    if (layer_chain(d->part, &layers, &n, e))
+        return -1;
+    layer_free_chain(layers, n);
+    return 0;
+}
+
+/* Before a revert: a new live layer; the present one goes if nobody needs it. */
+static int external_aim(struct disk_host *h, const char *snapshot,
+                        const char *unique, struct snapshot_disk *d,
+                        struct err *e)
+{
+    char *live = layer_exists(d->link) ? layer_live(d->link, e) : NULL;
+    struct stat st;
+
+    if (!live && layer_exists(d->link))
+        return -1;
+    free(d->overlay);
+    free(d->discard);
+    d->discard = NULL;
+    if (!snapshot) {
+        d->overlay = live;
+        return 0;
+    }
+    d->overlay = mem_printf("%s.%s-%s", d->link, snapshot, unique);
+    if (live && !lstat(d->link, &st) && S_ISLNK(st.st_mode) &&
+        strcmp(live, d->part) && !disk_has_part(h, live))
+        d->discard = mem_strdup(live);
+    free(live);
+    return 0;
+}
+
+static int external_apply(const struct snapshot_disk *d, struct err *e)
+{
+    if (!layer_same(d->link, d->overlay)) {
+        struct image_info info;
+        int rc;
+
+        if (layer_exists(d->link) &&
+            image_check_free(d->link, NULL, HOLDER_WAIT_S, e))
+            return -1;
+        if (image_info_read(d->part, d->format, &info, e))
+            return -1;
+        rc = layer_create(d->overlay, d->part, info.virtual_size, e);
+        image_info_free(&info);
+        if (rc || layer_point(d->link, d->overlay, e))
+            return -1;
+    }
+    return d->discard ? layer_unlink(d->discard, e) : 0;
+}
+
+const struct disk_ops disk_external = {
+    .type = "external",
+    .refuse = external_refuse,
+    .name = external_name,
+    .check = external_check,
+    .prepare = external_prepare,
+    .record = external_record,
+    .verify = external_verify,
+    .aim = external_aim,
+    .apply = external_apply,
+    .remove = disk_merge,
+};
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

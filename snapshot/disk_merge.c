@@ -1,0 +1,358 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "disk_merge.h"
+#include "file.h"
+#include "layer.h"
+#include "mem.h"
+#include "qemu_chain.h"
+
+struct merge {
+    struct disk_host *h;
+    const struct snapshot_disk *d;
+    struct qemu *q;             /* NULL: no QEMU has the disk */
+    struct chain chain;
+    char **above;               /* layers that stand on d->part */
+    size_t nabove;
+};
+
+static void merge_free(struct merge *m)
+{
+    qemu_chain_free(&m->chain);
+    layer_free_chain(m->above, m->nabove);
+    m->above = NULL;
+    m->nabove = 0;
+}
+
+static bool is_link(const char *path)
+{
+    struct stat st;
+
+    return !lstat(path, &st) && S_ISLNK(st.st_mode);
+}
+
+/* What QEMU has of the disk now. */
+static int look_at_qemu(struct merge *m, struct err *e)
+{
+    char *live;
+    int rc;
+
+    qemu_chain_free(&m->chain);
+    m->q = NULL;
+    if (!m->h->running)
+        return 0;
+    m->q = disk_host_qemu(m->h, e);
+    live = m->q ? layer_live(m->d->link, e) : NULL;
+    rc = live ? qemu_chain(m->q, m->d->path, m->d->link, live, &m->chain, e) :
+         -1;
+    if (rc == 0)
+        m->q = NULL;
+    free(live);
+    return rc < 0 ? -1 : 0;
+}
+
+static int add_above(struct merge *m, const char *layer, struct err *e)
+{
+    char *backing;
+    size_t i;
+
+    if (!layer || !layer_exists(layer) || layer_same(layer, m->d->part))
+        return 0;
+    for (i = 0; i < m->nabove; i++)
+        if (!strcmp(m->above[i], layer))
+            return 0;
+    if (layer_backing(layer, &backing, e))
+        return -1;
+    if (backing && layer_same(backing, m->d->part)) {
+        m->above = mem_grow(m->above, m->nabove + 1, sizeof(*m->above));
+        m->above[m->nabove++] = mem_strdup(layer);
+    }
+    free(backing);
+    return 0;
+}
+
+/* Calls fn for each layer of this disk that another snapshot has. */
+static int each_part(struct merge *m,
+                     int (*fn)(struct merge *m, const char *layer,
+                               struct err *e), struct err *e)
+{
+    size_t i, k;
+
+    for (i = 0; i < m->h->nothers; i++)
+        for (k = 0; k < m->h->others[i]->ndisks; k++) {
+            const struct snapshot_disk *d = &m->h->others[i]->disks[k];
+
+            if (d->link && !strcmp(d->link, m->d->link) &&
+                fn(m, d->part, e))
+                return -1;
+        }
+    return 0;
+}
+
+static int find_above(struct merge *m, struct err *e)
+{
+    char *live, **chain = NULL;
+    size_t n = 0, i;
+    int rc;
+
+    live = layer_live(m->d->link, e);
+    /* All below the live one too, lest one is of no snapshot that we know. */
+    rc = live ? layer_chain(live, &chain, &n, e) : -1;
+    for (i = 0; !rc && i < n; i++)
+        rc = add_above(m, chain[i], e);
+    layer_free_chain(chain, n);
+    free(live);
+    if (!rc)
+        rc = add_above(m, m->d->overlay, e);
+    return rc ? rc : each_part(m, add_above, e);
+}
+
+/* Does "layer" belong to another snapshot, or is it the live one? */
+static bool needed(struct merge *m, const char *layer)
+{
+    return disk_has_part(m->h, layer) || layer_same(m->d->link, layer);
+}
+
+/* Layers that stood on one that is merged away now stand on "to". */
+struct rename {
+    const char *from, *to;
+};
+
+static int rename_backing(struct merge *m, const char *layer,
+                          const struct rename *r, struct err *e)
+{
+    char *backing;
+    int rc = 0;
+
+    if (!layer || !layer_exists(layer) || layer_same(layer, r->from) ||
+        qemu_chain_find(&m->chain, layer) >= 0)
+        return 0;
+    if (layer_backing(layer, &backing, e))
+        return -1;
+    if (backing && !strcmp(backing, r->from))
+        rc = layer_rename_backing(layer, r->to, e);
+    free(backing);
+    return rc;
+}
+
+/* A layer that nothing stands on any more. */
+static int drop(struct merge *m, const char *layer, struct err *e)
+{
+    if (m->q && qemu_drop_layer(m->q, layer, e))
+        return -1;
+    return layer_unlink(layer, e);
+}
+
+/*
+ * "upper" was written into the part, which takes its place in the snapshot
+ * that has it; those that stand on upper follow, then it goes.
+ */
+static int take_place(struct merge *m, const char *upper, struct err *e)
+{
+    struct rename r = { upper, m->d->part };
+    char *live = NULL;
+    size_t i, k;
+    int rc;
+
+    if (m->h->moved(m->h->moved_arg, upper, m->d->part, e))
+        return -1;
+    for (i = 0; i < m->h->nothers; i++)
+        for (k = 0; k < m->h->others[i]->ndisks; k++)
+            if (m->h->others[i]->disks[k].link &&
+                rename_backing(m, m->h->others[i]->disks[k].part, &r, e))
+                return -1;
+    live = layer_live(m->d->link, e);
+    rc = !live ? -1 : layer_same(live, upper) ?
+         layer_point(m->d->link, m->d->part, e) :
+         rename_backing(m, live, &r, e);
+    free(live);
+    return rc ? rc : drop(m, upper, e);
+}
+
+/* The one layer that must be, or had better be, written into the part. */
+static const char *to_commit(const struct merge *m, long at)
+{
+    const struct chain_node *n = m->chain.nodes;
+    size_t i;
+
+    if (at < 0) {
+        /* QEMU does not have the part: nobody but us writes to it. */
+        return m->nabove == 1 && qemu_chain_find(&m->chain, m->above[0]) < 0 ?
+               m->above[0] : NULL;
+    }
+    if (at < 2 || n[at].stale)
+        return NULL;
+    for (i = 0; i < m->nabove; i++)
+        if (!strcmp(m->above[i], n[at - 1].path))
+            break;
+    if (i == m->nabove)
+        return NULL;
+    if (n[at - 1].stale)
+        return m->above[i];
+    /* QEMU makes the one before it writable, unless it is anyway. */
+    return m->nabove == 1 && (at == 2 || !n[at - 2].stale) ? m->above[i] :
+           NULL;
+}
+
+static int pull(struct merge *m, const char *layer, struct err *e)
+{
+    long at = qemu_chain_find(&m->chain, m->d->part);
+    char *below = NULL;
+    int rc;
+
+    if (at > 0 && !strcmp(m->chain.nodes[at - 1].path, layer))
+        return qemu_pull(m->q, &m->chain, (size_t)at, e);
+    if (layer_backing(m->d->part, &below, e))
+        return -1;
+    rc = layer_pull(layer, below, e);
+    free(below);
+    return rc;
+}
+
+static int merge_above(struct merge *m, struct err *e)
+{
+    long at = qemu_chain_find(&m->chain, m->d->part);
+    const char *upper = to_commit(m, at);
+    size_t i;
+    int rc;
+
+    for (i = 0; i < m->nabove; i++)
+        if (m->above[i] != upper && pull(m, m->above[i], e))
+            return -1;
+    if (!upper)
+        return drop(m, m->d->part, e);
+    rc = at >= 0 ? qemu_commit(m->q, &m->chain, (size_t)at, e) :
+         layer_commit(upper, e);
+    return rc ? rc : take_place(m, upper, e);
+}
+
+/* Is the part another snapshot's by now?  What it replaced has to go. */
+static int finish_commit(struct merge *m, struct err *e)
+{
+    size_t i, k;
+
+    for (i = 0; i < m->h->nothers; i++)
+        for (k = 0; k < m->h->others[i]->ndisks; k++) {
+            const struct snapshot_disk *d = &m->h->others[i]->disks[k];
+
+            if (d->link && !strcmp(d->part, m->d->part) && d->discard &&
+                layer_exists(d->discard) && take_place(m, d->discard, e))
+                return -1;
+        }
+    return 0;
+}
+
+/* The guest never wrote to the overlay: it is as if it had not been made. */
+static int drop_overlay(struct merge *m, struct err *e)
+{
+    const struct snapshot_disk *d = m->d;
+
+    if (is_link(d->link) && layer_same(d->link, d->overlay) &&
+        layer_point(d->link, d->part, e))
+        return -1;
+    return d->overlay && !needed(m, d->overlay) &&
+           !layer_same(d->overlay, d->part) ? drop(m, d->overlay, e) : 0;
+}
+
+/*
+ * No layers are left: the path is a plain file again.  Not while a QEMU has
+ * the layer open by its own name.
+ */
+static int make_plain(struct merge *m, struct err *e)
+{
+    const struct snapshot_disk *d = m->d;
+    char *live, *below = NULL;
+    size_t i, k;
+    int rc;
+
+    if (!is_link(d->link) ||
+        (m->h->running && !(m->chain.n == 1 && m->chain.nodes[0].stale)))
+        return 0;
+    for (i = 0; i < m->h->nothers; i++)
+        for (k = 0; k < m->h->others[i]->ndisks; k++)
+            if (m->h->others[i]->disks[k].link &&
+                !strcmp(m->h->others[i]->disks[k].link, d->link))
+                return 0;
+    live = layer_live(d->link, e);
+    rc = live ? layer_backing(live, &below, e) : -1;
+    if (!rc && !below && rename(live, d->link))
+        rc = err_errno(e, "cannot make %s a plain file again", d->link);
+    else if (!rc && !below)
+        rc = file_sync_parent(d->link, e);
+    free(live);
+    free(below);
+    return rc;
+}
+
+/* The guest's disk is the part itself: there is nothing to merge. */
+static int keep_live(struct merge *m, struct err *e)
+{
+    const struct snapshot_disk *d = m->d;
+
+    if (drop_overlay(m, e))
+        return -1;
+    /* A second name of the plain file that the path still is. */
+    if (!is_link(d->link) && strcmp(d->link, d->part) &&
+        layer_unlink(d->part, e))
+        return -1;
+    return make_plain(m, e);
+}
+
+static bool guest_writes_to_part(const struct merge *m)
+{
+    return m->chain.n && qemu_chain_find(&m->chain, m->d->part) == 0;
+}
+
+int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
+               struct err *e)
+{
+    struct merge m = { .h = h, .d = d };
+    int rc = -1;
+
+    if (!layer_exists(d->link) || !layer_exists(d->part)) {
+        /* Already gone, or never made. */
+        rc = layer_exists(d->link) ? make_plain(&m, e) : 0;
+        goto out;
+    }
+    if (h->running && (!disk_host_qemu(h, e) ||
+                       qemu_wait_merge(h->qemu, d->part, e)))
+        goto out;
+    if (look_at_qemu(&m, e))
+        goto out;
+    if (disk_has_part(h, d->part)) {
+        rc = finish_commit(&m, e);
+    } else if (layer_same(d->link, d->part) || guest_writes_to_part(&m)) {
+        rc = keep_live(&m, e);
+    } else {
+        rc = find_above(&m, e) || merge_above(&m, e) ? -1 :
+             make_plain(&m, e);
+    }
+
+out:
+    merge_free(&m);
+    return rc;
+}
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,41 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * The end of an external snapshot's frozen layer: its content goes where
+ * other layers still need it (DESIGN section 4, delete).
+ *
+ * Every layer that stands on it either pulls its content or, if that is
+ * cheaper or the only safe direction for a running QEMU, is written into it
+ * and gives it its place; h->moved() is told then.  All other snapshots and
+ * the domain read the same bytes before, after, and at any time between, also
+ * if this is cut short and done again.
+ */
+
+#ifndef SNAPSHOT_DISK_MERGE_H
+#define SNAPSHOT_DISK_MERGE_H
+
+#include "disk.h"
+
+/* struct disk_ops, remove. */
+int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
+               struct err *e);
+
+#endif
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,212 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "image.h"
+#include "layer.h"
+#include "mem.h"
+
+#define FORMAT "qcow2"
+#define MAX_CHAIN 1000
+#define HOLDER_WAIT_S 30
+
+char *layer_live(const char *path, struct err *e)
+{
+    char *live = realpath(path, NULL);
+
+    if (!live)
+        err_errno(e, "cannot follow %s to its image", path);
+    return live;
+}
+
+bool layer_same(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+bool layer_exists(const char *path)
+{
+    struct stat st;
+
+    return !lstat(path, &st);
+}
+
+int layer_backing(const char *path, char **backing_r, struct err *e)
+{
+    struct image_info info;
+
+    *backing_r = NULL;
+    if (image_info_read(path, FORMAT, &info, e))
+        return -1;
+    *backing_r = info.backing;
+    info.backing = NULL;
+    image_info_free(&info);
+    return 0;
+}
+
+void layer_free_chain(char **paths, size_t n)
+{
+    while (n)
+        free(paths[--n]);
+    free(paths);
+}
+
+int layer_chain(const char *path, char ***paths_r, size_t *n_r,
+                struct err *e)
+{
+    char *at = mem_strdup(path);
+
+    *paths_r = NULL;
+    *n_r = 0;
+    while (at) {
+        char *next = NULL;
+        int rc = *n_r < MAX_CHAIN ? layer_backing(at, &next, e) :
+                 err_set(e, SNAP_FAILED, "%s: more than %d layers", path,
+                         MAX_CHAIN);
+
+        *paths_r = mem_grow(*paths_r, *n_r + 1, sizeof(**paths_r));
+        (*paths_r)[(*n_r)++] = at;
+        at = next;
+        if (!rc)
+            continue;
+        layer_free_chain(*paths_r, *n_r);
+        *paths_r = NULL;
+        *n_r = 0;
+        return -1;
+    }
+    return 0;
+}
+
+static int like(const char *path, const char *model, struct err *e)
+{
+    struct stat st;
+
+    if (stat(model, &st) || chown(path, st.st_uid, st.st_gid) ||
+        chmod(path, st.st_mode & 07777))
+        return err_errno(e, "cannot give %s the owner and mode of %s", path,
+                         model);
+    return 0;
+}
+
+int layer_create(const char *path, const char *backing, uint64_t size,
+                 struct err *e)
+{
+    char *bytes = mem_printf("%llu", (unsigned long long)size);
+    /* -u: the size is given, so the layer behind need not be opened. */
+    const char *const args[] = {
+        "create", "-q", "-u", "-f", FORMAT, "-F", FORMAT, "-b", backing, path,
+        bytes, NULL
+    };
+    int rc = -1;
+
+    if (unlink(path) && errno != ENOENT)
+        err_errno(e, "cannot replace %s", path);
+    else
+        rc = image_make(args, e);
+    if (!rc)
+        rc = like(path, backing, e) || file_sync_path(path, e) ||
+             file_sync_parent(path, e) ? -1 : 0;
+    free(bytes);
+    return rc;
+}
+
+int layer_point(const char *path, const char *layer, struct err *e)
+{
+    char *tmp;
+    int rc = 0;
+
+    if (layer_exists(path) && layer_same(path, layer)) {
+        char to[4096];
+        ssize_t n = readlink(path, to, sizeof(to) - 1);
+
+        if (n > 0 && (size_t)n == strlen(layer) && !memcmp(to, layer, n))
+            return 0;
+    }
+    tmp = mem_printf("%s.link-tmp", path);
+    if ((unlink(tmp) && errno != ENOENT) || symlink(layer, tmp) ||
+        rename(tmp, path)) {
+        rc = err_errno(e, "cannot make %s a link to %s", path, layer);
+        unlink(tmp);
+    }
+    free(tmp);
+    return rc ? rc : file_sync_parent(path, e);
+}
+
+int layer_unlink(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (lstat(path, &st))
+        return errno == ENOENT ? 0 : err_errno(e, "cannot look at %s", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, SNAP_FAILED, "%s is not a regular file: it is not "
+                       "the layer that was made", path);
+    if (unlink(path))
+        return err_errno(e, "cannot remove %s", path);
+    return file_sync_parent(path, e);
+}
+
+int layer_commit(const char *path, struct err *e)
+{
+    const char *const args[] = {
+        "commit", "-q", "-f", FORMAT, "-d", path, NULL
+    };
+    char *backing;
+    int rc;
+
+    if (layer_backing(path, &backing, e))
+        return -1;
+    if (!backing)
+        return 0;
+    rc = image_check_free(backing, NULL, HOLDER_WAIT_S, e) ||
+         image_write(path, args, e) || file_sync_path(backing, e) ? -1 : 0;
+    free(backing);
+    return rc;
+}
+
+int layer_pull(const char *path, const char *backing, struct err *e)
+{
+    const char *const args[] = {
+        "rebase", "-f", FORMAT, "-F", FORMAT, "-b", backing ? backing : "",
+        path, NULL
+    };
+
+    return image_write(path, args, e) || file_sync_path(path, e) ? -1 : 0;
+}
+
+int layer_rename_backing(const char *path, const char *backing,
+                         struct err *e)
+{
+    const char *const args[] = {
+        "rebase", "-u", "-f", FORMAT, "-F", FORMAT, "-b", backing, path, NULL
+    };
+
+    return image_write(path, args, e) || file_sync_path(path, e) ? -1 : 0;
+}
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
