@@ -204,6 +204,30 @@ out:
     return rc;
 }
 
+int guest_boot(const char *word, const char **why_r)
+{
+    uint64_t block[BLOCK / sizeof(uint64_t)];
+    struct vm vm;
+    int lock = host_lock(), rc = -1;
+    struct nbd c;
+
+    *why_r = "there is no such domain";
+    if (vm_find(word, &vm) && vm.ndisks) {
+        *why_r = "its first disk does not answer";
+        if (!nbd_open(&vm, 0, &c)) {
+            rc = nbd_do(&c, NBD_READ, 0, block, BLOCK);
+            nbd_close(&c);
+        }
+        if (!rc) {
+            vm.memory = block[0];
+            vm_save(&vm);
+        }
+    }
+    vm_free(&vm);
+    host_unlock(lock);
+    return rc;
+}
+
 int guest_digest(const struct vm *vm, size_t disk, uint64_t *sum_r)
 {
     char *buf = mem_zalloc(1, READ_CHUNK);

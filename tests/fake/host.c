@@ -481,12 +481,22 @@ int vm_start_qemu(struct vm *vm)
     return vm->qemu > 0 ? 0 : -1;
 }
 
+void vm_await_qemu(pid_t qemu)
+{
+    uint64_t until = clock_ms() + WAKE_MS;
+
+    while (process_is(qemu, QEMU_COMM) && clock_ms() < until)
+        clock_sleep_ms(1);
+}
+
 /* After a reboot: a new domain.  Its id. */
 static uint32_t start_again(struct vm *vm)
 {
     int lock = host_lock();
+    pid_t qemu = vm->qemu;
 
     vm_destroy(vm);
+    vm_await_qemu(qemu);
     vm_make(vm, true);
     vm->monitor = getpid();
     vm->memory = 0;

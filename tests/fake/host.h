@@ -89,6 +89,8 @@ void vm_start_monitor(struct vm *vm);
 void vm_wake_monitor(const struct vm *vm);
 /* QEMU gets SIGTERM and is not waited for, as libxl does it. */
 void vm_destroy(struct vm *vm);
+/* Until that QEMU has closed its images. */
+void vm_await_qemu(pid_t qemu);
 
 /* libxl's JSON of the configuration, and back. */
 char *vm_config(const struct vm *vm);
@@ -101,6 +103,8 @@ char process_letter(pid_t pid);
 
 /* guest.c: -1 with a reason if the guest does not run or finds damage. */
 int guest_tick(const char *word, const char **why_r);
+/* Memory gets the number of the first disk. */
+int guest_boot(const char *word, const char **why_r);
 /* XXH3 of the whole content of a disk. */
 int guest_digest(const struct vm *vm, size_t disk, uint64_t *sum_r);
 

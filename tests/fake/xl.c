@@ -19,6 +19,7 @@
  *   xl up <domid>                           a saved record: QEMU and monitor
  *   xl list
  *   xl restore [-p] <file>
+ *   xl boot <domain>            a guest just started finds its number on disk
  *   xl tick <domain> [<n>]      the guest runs for n ticks
  *   xl read <domain>            memory, then each disk's digest
  */
@@ -231,11 +232,14 @@ static int destroy(const char *word)
     struct vm vm;
     bool found = vm_find(word, &vm);
 
+    pid_t qemu = vm.qemu;
+
     if (found)
         vm_destroy(&vm);
     host_unlock(lock);
     if (!found)
         return die(word, "there is no such domain");
+    vm_await_qemu(qemu);
     vm_wake_monitor(&vm);
     vm_free(&vm);
     return 0;
@@ -309,6 +313,7 @@ static int read_back(const char *word)
 
 int main(int argc, char **argv)
 {
+    const char *why;
     const char *verb = argc > 1 ? argv[1] : "";
     const char *word = argc > 2 ? argv[2] : "";
 
@@ -332,6 +337,8 @@ int main(int argc, char **argv)
         return list();
     if (!strcmp(verb, "tick"))
         return tick(word, argc > 3 ? argv[3] : NULL);
+    if (!strcmp(verb, "boot"))
+        return guest_boot(word, &why) ? die(word, why) : 0;
     if (!strcmp(verb, "read"))
         return read_back(word);
     fprintf(stderr, "usage: see the top of tests/fake/xl.c\n");
