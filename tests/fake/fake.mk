@@ -14,9 +14,10 @@ FAKE_WRAP_FLAGS = $(addprefix -Wl$(comma)--wrap=,$(FAKE_WRAP))
 
 FAKE_HOST = tests/fake/host.c tests/fake/guest.c tests/fake/spec.c \
 	tests/fake/build.c snapshot/mem.c snapshot/json.c snapshot/err.c
+FAKE_FAULTS = tests/fake/fault.c tests/fake/point.c
 FAKE_PROGRAM = $(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) snapshot/cfg.c \
 	front/main.c front/cmdtable.c xl_snapshot.c \
-	tests/fake/domain.c tests/fake/ctx.c tests/fake/fault.c
+	tests/fake/domain.c tests/fake/ctx.c $(FAKE_FAULTS)
 
 .PHONY: fake
 fake: $(FAKE)/xl-snapshot $(FAKE)/bin/xl $(FAKE)/bin/qemu-img \

@@ -22,7 +22,6 @@
 #include "fault.h"
 #include "host.h"
 #include "spec.h"
-#include "snapshot/fault.h"
 #include "snapshot/mem.h"
 #include "snapshot/qmp.h"
 
@@ -35,51 +34,9 @@ void fault_off(bool now)
     off = now;
 }
 
-static void die(void)
-{
-    kill(getpid(), SIGKILL);
-    for (;;)
-        pause();
-}
-
-/* The modes that every class has; true if it was one. */
-static bool common_mode(const char *mode)
-{
-    static const struct { const char *mode; int sig; } signals[] = {
-        { "int", SIGINT }, { "term", SIGTERM }, { "hup", SIGHUP },
-        { "stop", SIGSTOP },
-    };
-    size_t i;
-
-    if (!strcmp(mode, "kill"))
-        die();
-    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        if (!strcmp(mode, signals[i].mode)) {
-            kill(getpid(), signals[i].sig);
-            return true;
-        }
-    return !*mode;
-}
-
 static int injected(struct err *e, const char *what)
 {
     return err_set(e, SNAP_FAILED, "injected fault: %s", what);
-}
-
-/* Points of txn.c. */
-
-int fault_point(enum fault_place place, enum verb verb, struct err *e)
-{
-    static const char *const places[] = {
-        [FAULT_BEFORE] = "before", [FAULT_AFTER] = "after",
-        [FAULT_UNDO] = "undo",
-    };
-    static unsigned n;
-    char what[64];
-
-    snprintf(what, sizeof(what), "%s %s", places[place],
-             plan_verb_name(verb));
-    return common_mode(spec_mode("txn", ++n, what)) ? 0 : injected(e, what);
 }
 
 /* The hypervisor: called by the fake domain.c. */
@@ -93,13 +50,13 @@ enum fault fault_xen(const char *what)
         return FAULT_LATE;
     if (!strcmp(mode, "lost"))
         return FAULT_LOST;
-    return common_mode(mode) ? FAULT_NONE : FAULT_ERROR;
+    return fault_mode(mode) ? FAULT_NONE : FAULT_ERROR;
 }
 
 void fault_xen_after(enum fault fault)
 {
     if (fault == FAULT_LATE)
-        die();
+        fault_die();
 }
 
 /* QEMU's monitor. */
@@ -145,7 +102,7 @@ int __wrap_qmp_open(const char *path, struct qmp **q_r, struct err *e)
     if (qmp_gone || !strcmp(mode, "error") || !strcmp(mode, "lost"))
         return injected(e, "no connection to QEMU");
     if (!strcmp(mode, "kill") || !strcmp(mode, "late"))
-        die();
+        fault_die();
     return __real_qmp_open(path, q_r, e);
 }
 
@@ -156,7 +113,7 @@ int __wrap_qmp_run(struct qmp *q, const char *command, json_object *args,
     int rc;
 
     if (!strcmp(mode, "kill"))
-        die();
+        fault_die();
     if (qmp_gone || !strcmp(mode, "error")) {
         json_object_put(args);
         if (ret_r)
@@ -165,7 +122,7 @@ int __wrap_qmp_run(struct qmp *q, const char *command, json_object *args,
     }
     rc = __real_qmp_run(q, command, args, ret_r, e);
     if (!strcmp(mode, "late"))
-        die();
+        fault_die();
     if (rc || strcmp(mode, "lost"))
         return rc;
     if (ret_r) {
@@ -236,7 +193,7 @@ static int io_point(const char *call, const char *name, bool *torn_r)
     else if (!strcmp(mode, "eio"))
         errno = EIO;
     else
-        return common_mode(mode), 0;
+        return fault_mode(mode), 0;
     return -1;
 }
 
@@ -282,7 +239,7 @@ static int memory_point(size_t len)
         errno = !strcmp(mode, "enospc") ? ENOSPC : EIO;
         if (!strcmp(mode, "enospc") || !strcmp(mode, "eio"))
             return -1;
-        common_mode(mode);
+        fault_mode(mode);
     }
     done += len;
     return 0;
@@ -329,7 +286,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
     if (!torn)
         return __real_write(fd, buf, len);
     if (__real_write(fd, buf, len / 2) >= 0)
-        die();
+        fault_die();
     return -1;
 }
 

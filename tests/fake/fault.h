@@ -10,14 +10,20 @@
  */
 
 /*
- * The faults of the program itself (spec.h).  fault.c also stands in for
- * calls of the C library and of qmp.h by the linker's --wrap (fake.mk).
+ * The faults of the program itself (spec.h): at the points of txn.c
+ * (point.c, which the program on the real Xen has too), and elsewhere
+ * (fault.c, which also stands in for calls of the C library and of qmp.h by
+ * the linker's --wrap, see fake.mk).
  */
 
 #ifndef FAKE_FAULT_H
 #define FAKE_FAULT_H
 
 #include <stdbool.h>
+
+/* Does what a mode that every class has says; true if it was one, or "". */
+bool fault_mode(const char *mode);
+void fault_die(void);
 
 /* For this thread: calls are the fake host's own, not the program's. */
 void fault_off(bool off);

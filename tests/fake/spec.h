@@ -22,7 +22,8 @@
  *   img     runs of qemu-img                      fail lost hang
  *   xl      "xl restore", once a process        early fail half late
  *
- * "stop" (SIGSTOP) may stand for a signal.
+ * "stop" (SIGSTOP) may stand for a signal.  "cut", in the dom0 of tests/xen
+ * only, cuts the machine's power.
  * "lost" does it and then says that it failed; "late" does it and then dies;
  * "torn" writes half and dies.  A '+' behind n means: from then on.
  *

@@ -9,7 +9,7 @@ SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency
 # The engine is in it for the names of its steps.
 SWEEP_PROGRAM = tests/sweep/sweep.c tests/sweep/state.c $(FAKE_HOST) \
 	$(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) \
-	tests/fake/domain.c tests/fake/fault.c
+	tests/fake/domain.c $(FAKE_FAULTS)
 
 .PHONY: sweep-tests
 sweep-tests: fake $(SWEEP)/sweep
