@@ -25,14 +25,35 @@
 /* Beside the guest's pages: the header and the state of its devices. */
 #define IMAGE_OVERHEAD_KIB (16 * 1024)
 
+static int no_domain(const char *word, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "there is no domain %s (see 'xl list')",
+                   word);
+}
+
 static int find_domain(const char *word, struct domain *d, struct err *e)
 {
     int rc = domain_find(word, d, e);
 
-    if (rc == 0)
-        err_set(e, SNAP_FAILED, "there is no domain %s (see 'xl list')",
-                word);
-    return rc > 0 ? 0 : -1;
+    return rc ? rc < 0 ? -1 : 0 : no_domain(word, e);
+}
+
+/* One that does not run may still have something to be recovered. */
+static int check_known(const struct snap_env *env, const char *word,
+                       struct err *e)
+{
+    char *running = domain_name(word);
+    struct store st;
+    bool known = running;
+
+    free(running);
+    if (known)
+        return 0;
+    if (store_open(&st, env->root, word, false, e))
+        return -1;
+    known = st.fd >= 0;
+    store_close(&st);
+    return known ? 0 : no_domain(word, e);
 }
 
 static void check_space(struct job *j, struct err *problems)
@@ -158,21 +179,21 @@ int snap_create(const struct snap_env *env, const struct snap_create *req,
                 struct snapshot *made_r, struct err *e)
 {
     struct session s;
-    struct domain d = { 0 };
-    char *name = NULL;
+    char *name = NULL, *domain = NULL;
     int rc = -1;
 
     memset(made_r, 0, sizeof(*made_r));
     /* What can be said before waiting for the lock is said before. */
     if (name_expand(req->name, time(NULL), &name, e) ||
-        find_domain(req->domain, &d, e) ||
-        session_open(env, d.name, true, false, req->wait_s, &s, e))
+        check_known(env, req->domain, e) ||
+        session_domain_name(req->domain, &domain, e) ||
+        session_open(env, domain, true, false, req->wait_s, &s, e))
         goto out;
     rc = create_in_session(&s, req, made_r, e);
     session_close(&s);
 
 out:
-    domain_free(&d);
+    free(domain);
     free(name);
     return rc;
 }

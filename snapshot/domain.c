@@ -182,6 +182,13 @@ static int resolve(const char *word, uint32_t *domid_r)
     return 0;
 }
 
+char *domain_name(const char *word)
+{
+    uint32_t domid;
+
+    return resolve(word, &domid) ? NULL : libxl_domid_to_name(ctx, domid);
+}
+
 int domain_find(const char *word, struct domain *d, struct err *e)
 {
     libxl_dominfo info;

@@ -71,6 +71,13 @@ struct domain {
 void domain_init(void *libxl_ctx);
 
 /*
+ * The name of the domain with this name, or id if the word is digits; the
+ * caller's to free.  NULL if there is none.  Unlike domain_find() it does not
+ * read the domain's configuration, whose lock a stopped xl monitor may hold.
+ */
+char *domain_name(const char *word);
+
+/*
  * By name, or by id if the word is digits: 1 and *d filled in, 0 if there is
  * no such domain, -1.
  */

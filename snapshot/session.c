@@ -22,14 +22,9 @@
 
 int session_domain_name(const char *word, char **name_r, struct err *e)
 {
-    struct domain d;
-    int rc = domain_find(word, &d, e);
-
-    *name_r = NULL;
-    if (rc < 0)
-        return -1;
-    *name_r = mem_strdup(rc > 0 ? d.name : word);
-    domain_free(&d);
+    *name_r = domain_name(word);
+    if (!*name_r)
+        *name_r = mem_strdup(word);
     return name_check_domain(*name_r, e);
 }
 

@@ -107,6 +107,22 @@ static bool asks(const char *what)
     return fault != FAULT_NONE;
 }
 
+char *domain_name(const char *word)
+{
+    char *name = NULL;
+    struct vm vm;
+    int lock;
+
+    if (asks("name"))
+        return NULL;
+    lock = enter();
+    if (vm_find(word, &vm))
+        name = mem_strdup(vm.name);
+    vm_free(&vm);
+    leave(lock);
+    return name;
+}
+
 int domain_find(const char *word, struct domain *d, struct err *e)
 {
     struct vm vm;

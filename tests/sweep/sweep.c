@@ -277,8 +277,9 @@ static void check_status(struct trial *t, const struct run *r,
             check_guest_runs(t);
         return;
     }
-    /* A recovery that did not get as far as the journal. */
-    if (!first && r->status == 1 && !strstr(r->out, "has no snapshot"))
+    /* A recovery that did not get as far as the journal: no fault of Xen. */
+    if (!first && r->status == 1 && !strstr(r->out, "has no snapshot") &&
+        strncmp(fault, "xen:", 4))
         return;
     /* Nothing can be cleaned up on a file system that has gone bad. */
     if (r->status == 1 && strstr(fault, "+:eio"))
