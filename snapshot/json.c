@@ -98,6 +98,20 @@ int json_opt_str(json_object *obj, const char *key, struct json_at at,
     return json_str(obj, key, at, s_r, e);
 }
 
+int json_opt_bool(json_object *obj, const char *key, struct json_at at,
+                  bool *b_r, struct err *e)
+{
+    json_object *v;
+
+    *b_r = false;
+    if (!json_object_object_get_ex(obj, key, &v) || !v)
+        return 0;
+    if (!json_object_is_type(v, json_type_boolean))
+        return wrong(e, at, key, "true or false");
+    *b_r = json_object_get_boolean(v);
+    return 0;
+}
+
 int json_u64(json_object *obj, const char *key, struct json_at at,
              uint64_t max, uint64_t *n_r, struct err *e)
 {

@@ -240,6 +240,7 @@ int meta_parse(json_object *o, const char *what, struct snapshot *s,
         json_u64(o, "creation_time", top, INT64_MAX, &s->creation_time, e) ||
         dup_opt_str(o, "parent", top, &s->parent, e) ||
         check_name(s->parent, "parent", top, e) ||
+        json_opt_bool(o, "protected", top, &s->protected, e) ||
         json_u64(o, "downtime_ms", top, INT64_MAX, &s->downtime_ms, e) ||
         parse_parts(o, what, s, e) || parse_disks(o, what, s, e) ||
         json_obj(o, "config", top, &config, e)) {
@@ -307,6 +308,7 @@ static json_object *new_json(const struct snapshot *s)
     json_add_str(o, "description", s->description);
     json_add_u64(o, "creation_time", s->creation_time);
     json_add_str(o, "parent", s->parent);
+    json_add_bool(o, "protected", s->protected);
     json_add_str(d, "name", s->domain.name);
     json_add_str(d, "uuid", s->domain.uuid);
     json_add_str(d, "type", s->domain.type);
@@ -342,6 +344,7 @@ json_object *meta_to_json(const struct snapshot *s)
     if (json_object_deep_copy(s->raw, &o, NULL))
         abort();
     json_add_str(o, "parent", s->parent);
+    json_add_bool(o, "protected", s->protected);
     json_object_object_get_ex(o, "disks", &disks);
     for (i = 0; i < s->ndisks; i++)
         add_part(json_object_array_get_idx(disks, i), &s->disks[i]);

@@ -46,6 +46,7 @@ struct snapshot {
     char *name, *description;
     uint64_t creation_time;             /* seconds since the epoch */
     char *parent;                       /* NULL for a root */
+    bool protected;                     /* deleted by nothing but --force */
     struct { char *name, *uuid, *type, *state; } domain;
     struct { char *hostname, *xen, *qemu, *cpu; } host;
     uint64_t downtime_ms;

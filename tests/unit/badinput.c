@@ -180,8 +180,8 @@ static void bytes(void)
 static bool is_free(const char *path, const char *value)
 {
     static const char *const optional[] = {
-        "description", "parent", "hostname", "xen", "qemu", "cpu", "stamp",
-        "reason",
+        "description", "parent", "protected", "hostname", "xen", "qemu",
+        "cpu", "stamp", "reason",
     };
     size_t i;
 

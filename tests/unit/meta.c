@@ -47,7 +47,7 @@ static void made(void)
 {
     static const char *const keys[] = {
         "format", "version", "name", "description", "creation_time",
-        "parent", "domain", "host", "downtime_ms", "memory", "disks",
+        "parent", "protected", "domain", "host", "downtime_ms", "memory", "disks",
         "config",
     };
     struct snapshot s, back;
@@ -68,7 +68,7 @@ static void made(void)
             i++;
         }
     }
-    check(same && i == 12, "keys in the order of the design");
+    check(same && i == 13, "keys in the order of the design");
     check(!meta_parse(o, "f", &back, &e) && !strcmp(back.name, "snap1") &&
           !back.parent && back.ndisks == 2 &&
           !strcmp(back.config, s.config) &&
@@ -140,7 +140,7 @@ static const char *const required[] = {
 };
 
 static const char *const optional[] = {
-    "description", "parent", "host.hostname", "host.xen", "host.qemu",
+    "description", "parent", "protected", "host.hostname", "host.xen", "host.qemu",
     "host.cpu", "disks.stamp",
 };
 
@@ -283,6 +283,31 @@ static void later_minor(void)
     json_object_put(o);
 }
 
+static void protection(void)
+{
+    json_object *o = fixture_json("snap1", "base"), *out;
+    struct snapshot s;
+    struct err e;
+
+    json_object_object_del(o, "protected");
+    check(!meta_parse(o, "f", &s, &e) && !s.protected,
+          "metadata from before there was protection is not protected");
+    s.protected = true;
+    out = meta_to_json(&s);
+    check(json_true(out, "protected"), "a snapshot can be protected");
+    meta_free(&s);
+    json_object_put(o);
+    check(!meta_parse(out, "f", &s, &e) && s.protected,
+          "which is read again");
+    s.protected = false;
+    o = meta_to_json(&s);
+    check(json_has(o, "protected") && !json_true(o, "protected"),
+          "and can be taken away");
+    meta_free(&s);
+    json_object_put(o);
+    json_object_put(out);
+}
+
 static void many_disks(void)
 {
     json_object *arr = json_object_new_array();
@@ -309,6 +334,7 @@ int main(void)
     hostile();
     versions();
     later_minor();
+    protection();
     many_disks();
     return unit_done();
 }

@@ -173,7 +173,9 @@ static void months(void)
     add_local("b", "2025-12-01 12:00");
     add_local("c", "2025-12-31 23:59");
     add_local("d", "2026-01-01 00:00");
-    check(rule_keeps(RETAIN_MONTHLY, 9, "d:monthly c:monthly a:monthly"),
+    add_local("e", "2027-01-05 12:00");
+    check(rule_keeps(RETAIN_MONTHLY, 9,
+                     "e:monthly d:monthly c:monthly a:monthly"),
           "the same month of another year is another one");
 }
 
