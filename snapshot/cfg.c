@@ -24,6 +24,21 @@
 
 #define FILE_MAX (1u << 20)
 
+enum { KEY_NAME, KEY_DESCRIPTION, KEY_DISKS, KEY_MATCH, KEY_KEEP,
+       KEY_COUNT = KEY_KEEP + RETAIN_RULES };
+
+static const char *const keys[KEY_COUNT] = {
+    [KEY_NAME] = "name",
+    [KEY_DESCRIPTION] = "description",
+    [KEY_DISKS] = "disks",
+    [KEY_MATCH] = "keep_match",
+    [KEY_KEEP + RETAIN_LAST] = "keep_last",
+    [KEY_KEEP + RETAIN_HOURLY] = "keep_hourly",
+    [KEY_KEEP + RETAIN_DAILY] = "keep_daily",
+    [KEY_KEEP + RETAIN_WEEKLY] = "keep_weekly",
+    [KEY_KEEP + RETAIN_MONTHLY] = "keep_monthly",
+};
+
 static int read_file(const char *file, char **text_r, struct err *e)
 {
     FILE *f = fopen(file, "re");
@@ -62,38 +77,47 @@ static char *setting_line(const char *setting)
     return mem_strdup(setting);
 }
 
-/* All of the text that is parsed, in one. */
-static int gather(const char *file, char *const *settings, size_t nsettings,
-                  char **text_r, struct err *e)
+static char *settings_text(char *const *settings, size_t nsettings)
 {
-    char *text = NULL;
+    char *text = mem_strdup("");
     size_t i;
 
-    if (file && read_file(file, &text, e))
-        return -1;
-    if (!text)
-        text = mem_strdup("");
     for (i = 0; i < nsettings; i++) {
         char *line = setting_line(settings[i]);
-        char *more = mem_printf("%s\n%s", text, line);
+        char *more = mem_printf("%s%s\n", text, line);
 
         free(line);
         free(text);
         text = more;
     }
-    *text_r = text;
-    return 0;
+    return text;
 }
 
-static bool known_key(const char *key, size_t len)
+/* The key's place in the table, or -1. */
+static int find_key(const char *word, size_t len)
 {
-    static const char *const keys[] = { "name", "description", "disks" };
-    size_t i;
+    int k;
 
-    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (strlen(keys[i]) == len && !strncmp(keys[i], key, len))
-            return true;
-    return false;
+    for (k = 0; k < KEY_COUNT; k++)
+        if (strlen(keys[k]) == len && !strncmp(keys[k], word, len))
+            return k;
+    return -1;
+}
+
+/* A key at the start of a statement: known, and for the first time. */
+static int check_key(const char *word, size_t len, const char *where,
+                     bool *seen, struct err *e)
+{
+    int k = find_key(word, len);
+
+    if (k < 0)
+        return err_set(e, SNAP_USAGE, "%s: there is no setting '%.*s'", where,
+                       (int)len, word);
+    if (seen[k])
+        return err_set(e, SNAP_USAGE, "%s: '%s' is set twice", where,
+                       keys[k]);
+    seen[k] = true;
+    return 0;
 }
 
 /* Past a string that begins at p, or to the end of the text. */
@@ -110,19 +134,23 @@ static const char *skip_string(const char *p)
  * libxlutil cannot list the keys.  The text is of its grammar already, so a
  * word at the start of a statement is a key.
  */
-static int check_keys(const char *text, const char *what, struct err *e)
+static int check_keys(const char *text, const char *what, bool lines,
+                      struct err *e)
 {
+    bool at_start = true, seen[KEY_COUNT] = { false };
     const char *p = text;
     unsigned line = 1, depth = 0;
-    bool at_start = true;
+    int rc = 0;
 
-    while (*p) {
+    while (*p && !rc) {
         size_t len = strcspn(p, " \t\r\n=+;#\"'[]");
 
         if (at_start && len) {
-            if (!known_key(p, len))
-                return err_set(e, SNAP_USAGE, "%s:%u: there is no setting "
-                               "'%.*s'", what, line, (int)len, p);
+            char *where = lines ? mem_printf("%s:%u", what, line) :
+                          mem_strdup(what);
+
+            rc = check_key(p, len, where, seen, e);
+            free(where);
             at_start = false;
             p += len;
         } else if (*p == '#') {
@@ -137,7 +165,7 @@ static int check_keys(const char *text, const char *what, struct err *e)
             p++;
         }
     }
-    return 0;
+    return rc;
 }
 
 /* Bytes, or with K, M, G or T behind them. */
@@ -217,17 +245,32 @@ static int parse_disk(const char *spec, struct disk_choice *d,
     return 0;
 }
 
+static void free_disks(struct cfg *c)
+{
+    size_t i;
+
+    for (i = 0; i < c->ndisks; i++) {
+        free(c->disks[i].vdev);
+        free(c->disks[i].type);
+        free(c->disks[i].path);
+    }
+    free(c->disks);
+    c->disks = NULL;
+    c->ndisks = 0;
+}
+
 static int get_disks(XLU_Config *config, struct cfg *c, struct err *e)
 {
     XLU_ConfigList *list;
     const char *spec;
-    int n, i, rc = xlu_cfg_get_list(config, "disks", &list, &n, 1);
+    int n, i, rc = xlu_cfg_get_list(config, keys[KEY_DISKS], &list, &n, 1);
     size_t k;
 
     if (rc)
         return rc == ESRCH ? 0 :
                err_set(e, SNAP_USAGE, "disks: not a list: write disks = [ "
                        "'vdev=xvda,type=none', ... ]");
+    free_disks(c);
     c->disks = mem_zalloc((size_t)n, sizeof(*c->disks));
     for (i = 0; i < n; i++) {
         spec = xlu_cfg_get_listitem(list, i);
@@ -245,71 +288,103 @@ static int get_disks(XLU_Config *config, struct cfg *c, struct err *e)
     return 0;
 }
 
-static int get_string(XLU_Config *config, const char *key, char **s_r,
+static int get_string(XLU_Config *config, int key, char **s_r,
                       struct err *e)
 {
     const char *s;
-    int rc = xlu_cfg_get_string(config, key, &s, 1);
+    int rc = xlu_cfg_get_string(config, keys[key], &s, 1);
 
     if (rc)
         return rc == ESRCH ? 0 : err_set(e, SNAP_USAGE, "%s: not a string",
-                                         key);
+                                         keys[key]);
+    free(*s_r);
     *s_r = mem_strdup(s);
     return 0;
+}
+
+static int get_keep(XLU_Config *config, struct retain *keep, struct err *e)
+{
+    int rule;
+
+    for (rule = 0; rule < RETAIN_RULES; rule++) {
+        const char *key = keys[KEY_KEEP + rule];
+        long n;
+        int rc = xlu_cfg_get_long(config, key, &n, 1);
+
+        if (rc == ESRCH)
+            continue;
+        if (rc || n < 0 || n > RETAIN_MAX)
+            return err_set(e, SNAP_USAGE, "%s: not a number from 0 to %d",
+                           key, RETAIN_MAX);
+        keep->keep[rule] = (unsigned)n;
+    }
+    return 0;
+}
+
+/* All that one source says replaces what an earlier one said. */
+static int take(XLU_Config *config, struct cfg *c, struct err *e)
+{
+    if (get_string(config, KEY_NAME, &c->name, e) ||
+        get_string(config, KEY_DESCRIPTION, &c->description, e) ||
+        get_string(config, KEY_MATCH, &c->match, e) ||
+        get_keep(config, &c->keep, e))
+        return -1;
+    return get_disks(config, c, e);
+}
+
+/* what: the file, or where else the text is from, which has no lines. */
+static int read_source(const char *text, const char *what, bool lines,
+                       struct cfg *c, struct err *e)
+{
+    XLU_Config *config = NULL;
+    char *said = NULL;
+    size_t said_len = 0;
+    FILE *report = open_memstream(&said, &said_len);
+    int rc = -1;
+
+    if (!report)
+        return err_errno(e, "cannot read the configuration");
+    config = xlu_cfg_init(report, what);
+    if (!config || xlu_cfg_readdata(config, text, (int)strlen(text))) {
+        fflush(report);
+        err_set(e, SNAP_USAGE, "%s", said && said[0] ? said : what);
+    } else if (!check_keys(text, what, lines, e)) {
+        rc = take(config, c, e);
+        if (rc)
+            err_wrap(e, "%s", what);
+    }
+    if (config)
+        xlu_cfg_destroy(config);
+    fclose(report);
+    free(said);
+    return rc;
 }
 
 int cfg_read(const char *file, char *const *settings, size_t nsettings,
              struct cfg *c, struct err *e)
 {
-    const char *what = file ? file : "command line";
-    XLU_Config *config = NULL;
-    char *text = NULL, *said = NULL;
-    size_t said_len = 0;
-    FILE *report = open_memstream(&said, &said_len);
+    char *of_file = NULL, *of_settings = settings_text(settings, nsettings);
     int rc = -1;
 
     memset(c, 0, sizeof(*c));
-    if (!report) {
-        err_errno(e, "cannot read the configuration");
-        goto out;
-    }
-    if (gather(file, settings, nsettings, &text, e))
-        goto out;
-    config = xlu_cfg_init(report, what);
-    if (!config || xlu_cfg_readdata(config, text, (int)strlen(text))) {
-        fflush(report);
-        err_set(e, SNAP_USAGE, "%s", said && said[0] ? said : what);
-        goto out;
-    }
-    if (!check_keys(text, what, e) &&
-        !get_string(config, "name", &c->name, e) &&
-        !get_string(config, "description", &c->description, e))
-        rc = get_disks(config, c, e);
-
-out:
+    if ((!file || (!read_file(file, &of_file, e) &&
+                   !read_source(of_file, file, true, c, e))) &&
+        !read_source(of_settings, "command line", false, c, e))
+        rc = 0;
+    c->keep.match = c->match;
     if (rc)
         cfg_free(c);
-    if (config)
-        xlu_cfg_destroy(config);
-    if (report)
-        fclose(report);
-    free(said);
-    free(text);
+    free(of_settings);
+    free(of_file);
     return rc;
 }
 
 void cfg_free(struct cfg *c)
 {
-    size_t i;
-
-    for (i = 0; i < c->ndisks; i++) {
-        free(c->disks[i].vdev);
-        free(c->disks[i].type);
-        free(c->disks[i].path);
-    }
-    free(c->disks);
+    free_disks(c);
     free(c->name);
     free(c->description);
+    free(c->match);
     memset(c, 0, sizeof(*c));
 }
 

@@ -13,19 +13,20 @@
  * The user's configuration of a snapshot (DESIGN section 2): xl.cfg syntax,
  * read by libxlutil (libxlutil.h, xlu_cfg_*).  Key=Value arguments of the
  * command line are read after the file and so win over it.
- *
- * Keys: name, description, disks.
  */
 
 #ifndef SNAPSHOT_CFG_H
 #define SNAPSHOT_CFG_H
 
 #include "plan.h"
+#include "retain.h"
 
 struct cfg {
     char *name, *description;       /* NULL if not given */
     struct disk_choice *disks;
     size_t ndisks;
+    struct retain keep;
+    char *match;                    /* of keep */
 };
 
 /* file may be NULL.  SNAP_USAGE with file and line, or key, on error. */

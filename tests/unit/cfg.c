@@ -79,8 +79,6 @@ static void settings(void)
     check(name_is("name = \"file\"\n", "name=line", "line") &&
           name_is("name = \"file\"", "name=line", "line"),
           "it wins over the file");
-    check(name_is("name = \"first\"\nname = \"last\"\n", NULL, "last"),
-          "in a file the last one wins");
     check(name_is(NULL, "name=\"quoted\"", "quoted") &&
           name_is(NULL, "name='quoted'", "quoted"), "quotes may be there");
     check(name_is(NULL, "name=two words", "two words") &&
@@ -137,6 +135,59 @@ static void disk_words(void)
     refused("disks = [ 'vdev=xvda,type=none', 'vdev=xvdb,type=none',\n"
             "'vdev=xvda,type=internal' ]", "xvda is named twice");
     refused("disks = [ 'vdev=xvda,type=none', [ 'x' ] ]", "item 2");
+}
+
+static void twice(void)
+{
+    const char *const both[] = { "name=a", "name=b", NULL };
+    char *where = mem_printf("%s:3: 'name' is set twice", file);
+    struct cfg c;
+    struct err e;
+
+    refused("name = \"a\"\ndisks = [ 'vdev=xvda,type=none' ]\n"
+            "name = \"b\"\n", where);
+    refused("name = \"a\"; name = \"a\"", "'name' is set twice");
+    check_err(read_cfg(NULL, both, &c, &e), &e, SNAP_USAGE,
+              "command line: 'name' is set twice", "Key=Value twice");
+    free(where);
+}
+
+/* Numbers in the order of the rules. */
+static bool keep_is(const struct cfg *c, unsigned last, unsigned daily,
+                    unsigned monthly, const char *match)
+{
+    const unsigned *k = c->keep.keep;
+
+    return k[RETAIN_LAST] == last && k[RETAIN_HOURLY] == 0 &&
+           k[RETAIN_DAILY] == daily && k[RETAIN_MONTHLY] == monthly &&
+           (match ? c->keep.match && !strcmp(c->keep.match, match) :
+                    !c->keep.match);
+}
+
+static void keep_rules(void)
+{
+    const char *const settings[] = { "keep_daily=0", "keep_last=3",
+                                     "keep_match=n-*", NULL };
+    static const char text[] = "keep_daily = 7\nkeep_monthly = 12\n"
+                               "keep_match = \"a*\"\n";
+    struct cfg c;
+    struct err e;
+
+    check(!read_cfg(text, NULL, &c, &e) && keep_is(&c, 0, 7, 12, "a*"),
+          "rules of retention");
+    cfg_free(&c);
+    check(!read_cfg(text, settings, &c, &e) && keep_is(&c, 3, 0, 12, "n-*"),
+          "Key=Value wins over them, each by itself");
+    cfg_free(&c);
+    check(!read_cfg("", NULL, &c, &e) && keep_is(&c, 0, 0, 0, NULL) &&
+          !retain_has_rule(&c.keep), "none is none");
+    cfg_free(&c);
+    refused("keep_last = \"many\"", "keep_last: not a number");
+    refused("keep_daily = \"-1\"", "keep_daily: not a number");
+    refused("keep_hourly = 1000001", "keep_hourly: not a number");
+    refused("keep_weekly = 99999999999999999999", "keep_weekly");
+    refused("keep_monthly = [ '1' ]", "keep_monthly: not a number");
+    refused("keep_yearly = 1", "'keep_yearly'");
 }
 
 static void wrong_types(void)
@@ -210,6 +261,8 @@ int main(void)
     list_setting();
     syntax();
     disk_words();
+    twice();
+    keep_rules();
     wrong_types();
     unknown_keys();
     samples();
