@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034    # the scripts use its variables
+# lib.sh: for a test script on the fake host (bash; sourced).  The script is
+# the part of the name that its results begin with.
+#
+#   new_domain g1                   a running domain with one qcow2 disk
+#   check "create" xl snapshot-create -q g1 s1
+#   fails "again" 1 "already has" xl snapshot-create g1 s1
+#   exit $failed
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root" || exit 2
+# What the test runs, used by the scripts themselves too.
+fake=$(cd "${BUILD:-build}/fake" && pwd) || exit 2
+host=$fake/fake-xen
+tool=$fake/xl-snapshot
+work=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)")
+export FAKE_XEN_DIR=$work/host
+mkdir "$FAKE_XEN_DIR"
+store=$FAKE_XEN_DIR/store
+failed=0
+test_name=$(basename "$0")
+
+# shellcheck disable=SC2317    # the trap calls it
+finish() {
+    local domain
+
+    for domain in $("$host" list | awk '{ print $2 }'); do
+        "$host" destroy "$domain"
+    done 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+ok() { # ok CONDITION-STATUS DESCRIPTION [WHY]
+    if [ "$1" = 0 ]; then
+        echo "ok - $test_name: $2"
+    else
+        echo "not ok - $test_name: $2${3:+: $3}"
+        failed=1
+    fi
+}
+
+# The output of the last command, of its two sides
+said() { tr '\n' ' ' <"$work/out"; tr '\n' ' ' <"$work/err"; }
+
+# check DESCRIPTION COMMAND...: succeeds
+check() {
+    "${@:2}" >"$work/out" 2>"$work/err" </dev/null
+    ok $? "$1" "$(said)"
+}
+
+# says DESCRIPTION REGEX: a whole line of what the last command said
+says() {
+    cat "$work/out" "$work/err" | grep -Eqx -e "$2"
+    ok $? "$1" "$(said)"
+}
+
+# fails DESCRIPTION STATUS WORDS COMMAND...: exactly this status, one line on
+# stderr with these words (a regular expression), nothing on stdout
+fails() {
+    local status
+
+    "${@:4}" >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+    [ $status = "$2" ] && [ ! -s "$work/out" ] &&
+        [ "$(wc -l <"$work/err")" = 1 ] && grep -qe "$3" "$work/err"
+    ok $? "$1" "status $status: $(said)"
+}
+
+# is DESCRIPTION WANT GOT
+is() {
+    [ "$2" = "$3" ]
+    ok $? "$1" "'$3', not '$2'"
+}
+
+xl() { "$tool" "$@"; }
+
+new_domain() {
+    qemu-img create -q -f qcow2 "$work/$1.qcow2" 2M &&
+        "$host" create "$1" "xvda=$work/$1.qcow2" || exit 2
+}
+
+names() { "$tool" snapshot-list -n "$1" | sort | tr '\n' ' '; }
