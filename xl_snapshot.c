@@ -38,9 +38,18 @@
 #define WAIT_FOREVER (1u << 30)         /* seconds */
 #define PROGRESS_MS 200
 
+/* Options without a letter. */
+enum {
+    OPT_MATCH = 0x100,
+    OPT_PROTECT,
+    OPT_UNPROTECT,
+    OPT_KEEP,                   /* and the rules of retain.h behind it */
+};
+
 struct output {
     struct reporter rep;
     bool quiet;
+    bool only_deleted;          /* of the verdicts: not what is kept */
     bool progress_shown;
     uint64_t progress_ms;       /* when it was last written */
 };
@@ -89,6 +98,17 @@ static void print_progress(void *arg, const char *what, uint64_t done,
             (unsigned)(done * 100 / (total ? total : 1)));
 }
 
+static void print_verdict(void *arg, const char *name, bool keep,
+                          const char *why)
+{
+    struct output *out = arg;
+
+    if (!dryrun_only && (out->quiet || (out->only_deleted && keep)))
+        return;
+    end_progress(out);
+    printf("%-6s %s (%s)\n", keep ? "keep" : "delete", name, why);
+}
+
 static void print_step(void *arg, const char *step)
 {
     unsigned *n = arg;
@@ -104,6 +124,7 @@ static void init_output(struct output *out, struct snap_env *env,
     out->rep.note = print_note;
     out->rep.info = print_info;
     out->rep.progress = print_progress;
+    out->rep.verdict = print_verdict;
     out->rep.arg = out;
     env->root = STORE_ROOT;
     env->rep = &out->rep;
@@ -132,20 +153,23 @@ static int usage(const char *command, const char *why)
     return SNAP_USAGE;
 }
 
+static int parse_number(const char *arg, unsigned max, unsigned *n_r)
+{
+    char *end;
+    unsigned long n = strtoul(arg, &end, 10);
+
+    if (arg[0] < '0' || arg[0] > '9' || *end || n > max)
+        return -1;
+    *n_r = (unsigned)n;
+    return 0;
+}
+
 /* --wait or --wait=SECONDS */
 static int parse_wait(const char *arg, unsigned *wait_s)
 {
-    char *end;
-    unsigned long n;
-
-    if (!arg) {
-        *wait_s = WAIT_FOREVER;
-        return 0;
-    }
-    n = strtoul(arg, &end, 10);
-    if (!arg[0] || arg[0] == '-' || *end || n > WAIT_FOREVER)
-        return -1;
-    *wait_s = (unsigned)n;
+    if (arg)
+        return parse_number(arg, WAIT_FOREVER, wait_s);
+    *wait_s = WAIT_FOREVER;
     return 0;
 }
 
@@ -186,6 +210,7 @@ static int create_words(int argc, char **argv, struct snap_create *req,
         req->description = cfg->description;
     req->disks.each = cfg->disks;
     req->disks.neach = cfg->ndisks;
+    req->keep = &cfg->keep;
     return 0;
 }
 
@@ -199,6 +224,7 @@ int main_snapshot_create(int argc, char **argv)
         {"external", 0, 0, 'e'},
         {"internal", 0, 0, 'i'},
         {"paused", 0, 0, 'p'},
+        {"protect", 0, 0, OPT_PROTECT},
         {"quiet", 0, 0, 'q'},
         {"wait", 2, 0, 'w'},
         COMMON_LONG_OPTS
@@ -206,7 +232,7 @@ int main_snapshot_create(int argc, char **argv)
     struct snap_create req = { 0 };
     struct output out;
     struct snap_env env;
-    struct snapshot made;
+    struct snapshot made = { 0 };
     struct cfg cfg = { 0 };
     struct err e;
     const char *file = NULL;
@@ -233,6 +259,9 @@ int main_snapshot_create(int argc, char **argv)
     case 'p':
         req.paused = true;
         break;
+    case OPT_PROTECT:
+        req.protect = true;
+        break;
     case 'q':
         out.quiet = true;
         break;
@@ -244,19 +273,18 @@ int main_snapshot_create(int argc, char **argv)
         req.disks.all = "copy";
         break;
     }
+    out.only_deleted = true;
     if (create_words(argc - optind, argv + optind, &req, file, &cfg, &e) ||
-        snap_create(&env, &req, &made, &e)) {
-        rc = fail(&out, "snapshot-create", &e);
-        goto out;
-    }
+        snap_create(&env, &req, &made, &e))
+        rc = e.status;
     end_progress(&out);
     if (dryrun_only)
         print_dry_run();
-    else if (!out.quiet)
+    else if (!out.quiet && made.name)
         print_created(&made);
+    if (rc)
+        fail(&out, "snapshot-create", &e);
     meta_free(&made);
-
-out:
     cfg_free(&cfg);
     return rc;
 }
@@ -329,51 +357,146 @@ int main_snapshot_revert(int argc, char **argv)
     return SNAP_OK;
 }
 
+enum delete_mode { MODE_NONE, MODE_NAMES, MODE_KEEP, MODE_PROTECT };
+
+struct delete_line {
+    struct snap_delete req;
+    struct retain keep;
+    bool protect, unprotect;
+    enum delete_mode mode;
+};
+
+/* What the options and names mean together; NULL or what is wrong. */
+static const char *delete_mode(struct delete_line *l)
+{
+    if (l->protect || l->unprotect) {
+        l->mode = MODE_PROTECT;
+        if (l->protect && l->unprotect)
+            return "--protect and --unprotect exclude each other";
+        if (l->req.subtree != SNAP_ALONE || l->req.force ||
+            retain_has_rule(&l->keep) || l->keep.match)
+            return "--protect and --unprotect go with names only";
+    } else if (retain_has_rule(&l->keep)) {
+        l->mode = MODE_KEEP;
+        l->req.keep = &l->keep;
+        if (l->req.nnames || l->req.subtree != SNAP_ALONE || l->req.force)
+            return "the --keep options take no names, --children or --force";
+    } else {
+        l->mode = MODE_NAMES;
+        if (l->keep.match)
+            return "--match needs one of the --keep options";
+    }
+    if (l->mode != MODE_KEEP && !l->req.nnames)
+        return "which one: a Name, or a --keep option of at least 1, is "
+               "needed";
+    return NULL;
+}
+
+static int do_delete(const struct snap_env *env, struct output *out,
+                     const struct snap_delete *req)
+{
+    struct err e;
+    size_t n;
+
+    if (snap_delete(env, req, &n, &e))
+        return fail(out, "snapshot-delete", &e);
+    end_progress(out);
+    if (dryrun_only)
+        print_dry_run();
+    else if (!out->quiet)
+        printf("Deleted %zu snapshot%s of domain %s\n", n, n == 1 ? "" : "s",
+               req->domain);
+    return SNAP_OK;
+}
+
+static int do_protect(const struct snap_env *env, struct output *out,
+                      const struct delete_line *l)
+{
+    struct snap_protect req = {
+        .domain = l->req.domain, .names = l->req.names,
+        .nnames = l->req.nnames, .protect = l->protect,
+        .wait_s = l->req.wait_s,
+    };
+    struct err e;
+
+    if (snap_protect(env, &req, &e))
+        return fail(out, "snapshot-delete", &e);
+    if (dryrun_only)
+        print_dry_run();
+    else if (!out->quiet)
+        printf("%zu snapshot%s of domain %s %s protected\n", req.nnames,
+               req.nnames == 1 ? "" : "s", req.domain,
+               req.protect ? "now" : "no longer");
+    return SNAP_OK;
+}
+
 int main_snapshot_delete(int argc, char **argv)
 {
     static const struct option opts[] = {
         {"children", 0, 0, 'c'},
         {"children-only", 0, 0, 'C'},
+        {"force", 0, 0, 'F'},
+        {"keep-last", 1, 0, OPT_KEEP + RETAIN_LAST},
+        {"keep-hourly", 1, 0, OPT_KEEP + RETAIN_HOURLY},
+        {"keep-daily", 1, 0, OPT_KEEP + RETAIN_DAILY},
+        {"keep-weekly", 1, 0, OPT_KEEP + RETAIN_WEEKLY},
+        {"keep-monthly", 1, 0, OPT_KEEP + RETAIN_MONTHLY},
+        {"match", 1, 0, OPT_MATCH},
+        {"protect", 0, 0, OPT_PROTECT},
+        {"unprotect", 0, 0, OPT_UNPROTECT},
         {"quiet", 0, 0, 'q'},
         {"wait", 2, 0, 'w'},
         COMMON_LONG_OPTS
     };
-    struct snap_delete req = { 0 };
+    struct delete_line l = { .req.subtree = SNAP_ALONE };
     struct output out;
     struct snap_env env;
-    struct err e;
+    const char *wrong;
     unsigned steps;
-    size_t n;
     int opt;
 
     init_output(&out, &env, &steps);
-    SWITCH_FOREACH_OPT(opt, "cCqw::", opts, "snapshot-delete", 2) {
+    SWITCH_FOREACH_OPT(opt, "cCFqw::", opts, "snapshot-delete", 1) {
     case 'c':
-        req.subtree = SNAP_WITH_CHILDREN;
+        l.req.subtree = SNAP_WITH_CHILDREN;
         break;
     case 'C':
-        req.subtree = SNAP_ONLY_CHILDREN;
+        l.req.subtree = SNAP_ONLY_CHILDREN;
+        break;
+    case 'F':
+        l.req.force = true;
+        break;
+    case OPT_KEEP + RETAIN_LAST ... OPT_KEEP + RETAIN_RULES - 1:
+        if (parse_number(optarg, RETAIN_MAX, &l.keep.keep[opt - OPT_KEEP]))
+            return usage("snapshot-delete",
+                         "the --keep options take a number");
+        break;
+    case OPT_MATCH:
+        l.keep.match = optarg;
+        break;
+    case OPT_PROTECT:
+        l.protect = true;
+        break;
+    case OPT_UNPROTECT:
+        l.unprotect = true;
         break;
     case 'q':
         out.quiet = true;
         break;
     case 'w':
-        if (parse_wait(optarg, &req.wait_s))
+        if (parse_wait(optarg, &l.req.wait_s))
             return usage("snapshot-delete", "--wait takes whole seconds");
         break;
     }
-    req.domain = argv[optind];
-    req.names = argv + optind + 1;
-    req.nnames = (size_t)(argc - optind - 1);
-    if (snap_delete(&env, &req, &n, &e))
-        return fail(&out, "snapshot-delete", &e);
-    end_progress(&out);
-    if (dryrun_only)
-        print_dry_run();
-    else if (!out.quiet)
-        printf("Deleted %zu snapshot%s of domain %s\n", n, n == 1 ? "" : "s",
-               req.domain);
-    return SNAP_OK;
+    l.req.domain = argv[optind];
+    l.req.names = argv + optind + 1;
+    l.req.nnames = (size_t)(argc - optind - 1);
+    wrong = delete_mode(&l);
+    if (wrong)
+        return usage("snapshot-delete", wrong);
+    if (l.mode == MODE_PROTECT)
+        return do_protect(&env, &out, &l);
+    return do_delete(&env, &out, &l.req);
 }
 
 static int list_one(const struct snap_env *env, struct output *out,

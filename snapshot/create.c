@@ -20,7 +20,7 @@
 #include "medium.h"
 #include "mem.h"
 #include "name.h"
-#include "session.h"
+#include "prune.h"
 
 /* Beside the guest's pages: the header and the state of its devices. */
 #define IMAGE_OVERHEAD_KIB (16 * 1024)
@@ -147,6 +147,7 @@ static int create(struct session *s, const struct snap_create *req,
 
     if (choose_mode(s, req, name, d, &j, e))
         return -1;
+    j.s.protected = req->protect;
     host_describe(j.host.qemu ? qemu_version(j.host.qemu) : NULL, &j.s);
     if (session_run(s, &j, e))
         goto out;
@@ -175,6 +176,22 @@ int create_in_session(struct session *s, const struct snap_create *req,
     return rc;
 }
 
+/* A failure here does not undo the snapshot that was taken. */
+static int prune(struct session *s, const struct retain *keep,
+                 const struct snapshot *made, struct err *e)
+{
+    bool dry = s->env->plan;
+    size_t n = 0;
+
+    if (!keep || !retain_has_rule(keep))
+        return 0;
+    if ((!dry && session_reload(s, e)) ||
+        prune_in_session(s, keep, dry ? made : NULL, &n, e))
+        return err_wrap(e, "snapshot %s was taken, but not all was deleted "
+                        "that the rules do not keep", made->name);
+    return 0;
+}
+
 int snap_create(const struct snap_env *env, const struct snap_create *req,
                 struct snapshot *made_r, struct err *e)
 {
@@ -190,6 +207,8 @@ int snap_create(const struct snap_env *env, const struct snap_create *req,
         session_open(env, domain, true, false, req->wait_s, &s, e))
         goto out;
     rc = create_in_session(&s, req, made_r, e);
+    if (!rc)
+        rc = prune(&s, req->keep, made_r, e);
     session_close(&s);
 
 out:

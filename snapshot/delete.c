@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "delete.h"
 #include "mem.h"
 #include "name.h"
-#include "session.h"
+#include "prune.h"
 
 /* Names to delete, children before parents, each once. */
 struct victims {
@@ -49,26 +50,34 @@ static void choose(const struct tree *t, size_t node,
     free(list);
 }
 
-static int choose_all(struct session *s, const struct snap_delete *req,
-                      struct victims *v, struct err *e)
+/* All that are protected are in the error. */
+static int check_protected(const struct session *s, const struct victims *v,
+                           struct err *e)
 {
     struct err problems = { 0 };
     size_t i;
 
-    for (i = 0; i < req->nnames; i++) {
-        size_t node = tree_find(&s->tree, req->names[i]);
-
-        if (node == TREE_NONE)
-            err_add(&problems, "domain %s has no snapshot %s (see 'xl "
-                    "snapshot-list %s')", s->st.domain, req->names[i],
+    for (i = 0; i < v->n; i++)
+        if (s->tree.nodes[tree_find(&s->tree, v->names[i])].s.protected)
+            err_add(&problems, "snapshot %s of domain %s is protected: use "
+                    "--force, or --unprotect before", v->names[i],
                     s->st.domain);
-        else
-            choose(&s->tree, node, req->subtree, v);
-    }
     if (problems.status == SNAP_OK)
         return 0;
     *e = problems;
     return -1;
+}
+
+static int choose_all(struct session *s, const struct snap_delete *req,
+                      struct victims *v, struct err *e)
+{
+    size_t i;
+
+    if (session_check_names(s, req->names, req->nnames, e))
+        return -1;
+    for (i = 0; i < req->nnames; i++)
+        choose(&s->tree, tree_find(&s->tree, req->names[i]), req->subtree, v);
+    return req->force ? 0 : check_protected(s, v, e);
 }
 
 /* The device model answers if it will be needed; nobody else is in the way. */
@@ -109,32 +118,71 @@ out:
     return rc;
 }
 
+int delete_in_session(struct session *s, char *const *names, size_t n,
+                      size_t *n_r, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (delete_one(s, names[i], e))
+            return -1;
+        ++*n_r;
+    }
+    return 0;
+}
+
+static int delete_named(struct session *s, const struct snap_delete *req,
+                        size_t *n_r, struct err *e)
+{
+    struct victims v = { 0 };
+    int rc = choose_all(s, req, &v, e);
+
+    if (!rc)
+        rc = delete_in_session(s, v.names, v.n, n_r, e);
+    store_free_names(v.names, v.n);
+    return rc;
+}
+
+/* Rules find nothing to delete where nothing is: 1, and -1 for an error. */
+static int has_nothing(const struct snap_env *env, const char *word,
+                       const char *domain, struct err *e)
+{
+    struct store st;
+    int rc;
+
+    if (store_open(&st, env->root, domain, false, e))
+        return -1;
+    rc = st.fd >= 0 ? 0 : session_check_known(word, &st, e) ? -1 : 1;
+    store_close(&st);
+    return rc;
+}
+
 int snap_delete(const struct snap_env *env, const struct snap_delete *req,
                 size_t *n_r, struct err *e)
 {
-    struct victims v = { 0 };
     struct session s;
     char *domain = NULL;
     size_t i;
-    int rc = -1;
+    int rc = -1, nothing;
 
     *n_r = 0;
     for (i = 0; i < req->nnames; i++)
         if (name_check(req->names[i], e))
             return -1;
-    if (session_domain_name(req->domain, &domain, e) ||
-        session_open(env, domain, false, false, req->wait_s, &s, e))
+    if (session_domain_name(req->domain, &domain, e))
         goto out;
-    rc = choose_all(&s, req, &v, e);
-    for (i = 0; !rc && i < v.n; i++) {
-        rc = delete_one(&s, v.names[i], e);
-        if (!rc)
-            ++*n_r;
+    nothing = req->keep ? has_nothing(env, req->domain, domain, e) : 0;
+    if (nothing) {
+        rc = nothing > 0 ? 0 : -1;
+        goto out;
     }
+    if (session_open(env, domain, false, false, req->wait_s, &s, e))
+        goto out;
+    rc = req->keep ? prune_in_session(&s, req->keep, NULL, n_r, e) :
+                     delete_named(&s, req, n_r, e);
     session_close(&s);
 
 out:
-    store_free_names(v.names, v.n);
     free(domain);
     return rc;
 }

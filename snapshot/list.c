@@ -9,26 +9,8 @@
  * GNU Lesser General Public License for more details.
  */
 
-#include "domain.h"
 #include "journal.h"
 #include "session.h"
-
-/* A domain without snapshots is fine; one that nobody knows is not. */
-static int check_known(const char *word, const struct store *st,
-                       struct err *e)
-{
-    struct domain d;
-    int rc;
-
-    if (st->fd >= 0)
-        return 0;
-    rc = domain_find(word, &d, e);
-    if (rc == 0)
-        return err_set(e, SNAP_FAILED, "there is no domain %s, nor snapshots "
-                       "of it", word);
-    domain_free(&d);
-    return rc < 0 ? -1 : 0;
-}
 
 int snap_list(const struct snap_env *env, const char *domain,
               char **domain_r, struct tree *t_r, bool *pending_r,
@@ -40,7 +22,7 @@ int snap_list(const struct snap_env *env, const char *domain,
     if (session_domain_name(domain, domain_r, e) ||
         store_open(&st, env->root, *domain_r, false, e))
         return -1;
-    rc = check_known(domain, &st, e);
+    rc = session_check_known(domain, &st, e);
     if (!rc)
         rc = tree_load(&st, t_r, problems, e);
     *pending_r = !rc && journal_exists(&st);

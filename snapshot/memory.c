@@ -276,6 +276,24 @@ ssize_t memory_source(void *reader, void *buf, size_t len)
     return n;
 }
 
+int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
+                      struct err *e)
+{
+    int fd = file_open_read(dirfd, s->memory.file, what, e), rc = 0;
+    struct stat sb;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &sb))
+        rc = err_errno(e, "cannot look at %s", what);
+    else if ((uint64_t)sb.st_size != s->memory.stored_size)
+        rc = err_set(e, SNAP_FAILED, "%s has %" PRIu64 " bytes, not the %"
+                     PRIu64 " of the snapshot: the memory image is damaged",
+                     what, (uint64_t)sb.st_size, s->memory.stored_size);
+    close(fd);
+    return rc;
+}
+
 int memory_verify(int dirfd, const struct snapshot *s, const char *what,
                   struct err *e)
 {

@@ -50,6 +50,9 @@ int memory_finish(struct memory_writer *w, struct snapshot *s,
 int memory_sync(struct memory_writer *w, struct err *e);
 void memory_close(struct memory_writer *w);
 
+/* The image is there and as long as recorded; nothing of it is read. */
+int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
+                      struct err *e);
 /* The image is whole: length and checksum are as recorded. */
 int memory_verify(int dirfd, const struct snapshot *s, const char *what,
                   struct err *e);

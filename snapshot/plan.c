@@ -33,7 +33,7 @@ static const struct { const char *name, *text; } verbs[] = {
     [STEP_APPLY] = { "apply", "put back the content of disk" },
     [STEP_RESTORE] = { "restore", "restore the domain from its memory image" },
     [STEP_UNPAUSE] = { "unpause", "let the guest run" },
-    [STEP_HIDE] = { "hide", "take the snapshot out of the list" },
+    [STEP_HIDE] = { "hide", NULL },
     [STEP_REMOVE] = { "remove", "delete the snapshot of disk" },
     [STEP_RELINK] = { "relink", "give its children to its parent" },
     [STEP_PURGE] = { "purge", "remove its memory image and directory" },
@@ -63,6 +63,8 @@ char *plan_describe(const struct step *step, const struct snapshot *s)
 {
     const struct snapshot_disk *d;
 
+    if (step->verb == STEP_HIDE)
+        return mem_printf("take snapshot %s out of the list", s->name);
     if (!plan_verb_has_disk(step->verb))
         return mem_strdup(verbs[step->verb].text);
     d = &s->disks[step->disk];

@@ -52,6 +52,13 @@ void report_progress(const struct reporter *r, const char *what,
         r->progress(r->arg, what, done, total);
 }
 
+void report_verdict(const struct reporter *r, const char *name, bool keep,
+                    const char *why)
+{
+    if (r && r->verdict)
+        r->verdict(r->arg, name, keep, why);
+}
+
 /*
  * Local variables:
  * mode: C

@@ -17,6 +17,7 @@
 #ifndef SNAPSHOT_REPORT_H
 #define SNAPSHOT_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct reporter {
@@ -30,6 +31,8 @@ struct reporter {
      */
     void (*progress)(void *arg, const char *what, uint64_t done,
                      uint64_t total);
+    /* A retention rule's decision, before anything is deleted. */
+    void (*verdict)(void *arg, const char *name, bool keep, const char *why);
     void *arg;
 };
 
@@ -39,6 +42,8 @@ void report_info(const struct reporter *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void report_progress(const struct reporter *r, const char *what,
                      uint64_t done, uint64_t total);
+void report_verdict(const struct reporter *r, const char *name, bool keep,
+                    const char *why);
 
 #endif
 

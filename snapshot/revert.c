@@ -73,18 +73,12 @@ static int check(struct job *j, const struct domain *d, bool force,
     return -1;
 }
 
-static int no_such(const struct session *s, const char *name, struct err *e)
-{
-    return err_set(e, SNAP_FAILED, "domain %s has no snapshot %s (see 'xl "
-                   "snapshot-list %s')", s->st.domain, name, s->st.domain);
-}
-
 /* The snapshot, read anew so that the job owns it. */
 static int load(struct session *s, const char *name, struct snapshot *snap,
                 struct err *e)
 {
     if (tree_find(&s->tree, name) == TREE_NONE)
-        return no_such(s, name, e);
+        return session_no_such(s, name, e);
     return store_load(&s->st, STORE_COMMITTED, name, snap, e);
 }
 
@@ -158,7 +152,7 @@ static int save_present(struct session *s, const struct snap_revert *req,
 
     /* A revert that cannot be is said before, not after. */
     if (tree_find(&s->tree, req->name) == TREE_NONE)
-        return no_such(s, req->name, e);
+        return session_no_such(s, req->name, e);
     rc = create_in_session(s, &create, &made, e);
     if (rc)
         return err_wrap(e, "cannot save the present state");

@@ -28,6 +28,46 @@ int session_domain_name(const char *word, char **name_r, struct err *e)
     return name_check_domain(*name_r, e);
 }
 
+int session_check_known(const char *word, const struct store *st,
+                        struct err *e)
+{
+    struct domain d;
+    int rc;
+
+    if (st->fd >= 0)
+        return 0;
+    rc = domain_find(word, &d, e);
+    if (rc == 0)
+        return err_set(e, SNAP_FAILED, "there is no domain %s, nor snapshots "
+                       "of it", word);
+    domain_free(&d);
+    return rc < 0 ? -1 : 0;
+}
+
+int session_no_such(const struct session *s, const char *name, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "domain %s has no snapshot %s (see 'xl "
+                   "snapshot-list %s')", s->st.domain, name, s->st.domain);
+}
+
+int session_check_names(const struct session *s, char *const *names,
+                        size_t n, struct err *e)
+{
+    struct err problems = { 0 };
+    struct err one;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (tree_find(&s->tree, names[i]) == TREE_NONE) {
+            session_no_such(s, names[i], &one);
+            err_add(&problems, "%s", one.text);
+        }
+    if (problems.status == SNAP_OK)
+        return 0;
+    *e = problems;
+    return -1;
+}
+
 static int recover(struct session *s, bool supersede, struct err *e)
 {
     char *name = NULL;

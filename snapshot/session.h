@@ -41,6 +41,16 @@ void session_close(struct session *s);
 /* The name behind what the user typed: a domain's, or of one not running. */
 int session_domain_name(const char *word, char **name_r, struct err *e);
 
+/* A domain without snapshots is fine; one that nobody knows is not. */
+int session_check_known(const char *word, const struct store *st,
+                        struct err *e);
+/* The error that the domain has no such snapshot. */
+int session_no_such(const struct session *s, const char *name,
+                    struct err *e);
+/* All that do not exist are in the error. */
+int session_check_names(const struct session *s, char *const *names,
+                        size_t n, struct err *e);
+
 /*
  * A job for this session.  Its snapshot and plan are filled in by the
  * caller; job_free() ends it.

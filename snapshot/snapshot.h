@@ -22,6 +22,7 @@
 
 #include "plan.h"
 #include "report.h"
+#include "retain.h"
 #include "tree.h"
 
 struct snap_env {
@@ -45,10 +46,16 @@ struct snap_create {
     struct disk_wish disks;     /* which kind of snapshot for which disk */
     enum snap_mode mode;
     bool paused;                /* leave the domain paused */
+    bool protect;
+    const struct retain *keep;  /* then delete what these do not keep */
     unsigned wait_s;            /* for another operation on the domain */
 };
 
-/* *made_r is the snapshot, the caller's to meta_free(). */
+/*
+ * *made_r is the snapshot, the caller's to meta_free().  On failure it has a
+ * name if the snapshot was taken but not all deleted that req->keep does not
+ * keep.
+ */
 int snap_create(const struct snap_env *env, const struct snap_create *req,
                 struct snapshot *made_r, struct err *e);
 
@@ -76,12 +83,25 @@ struct snap_delete {
     char *const *names;
     size_t nnames;
     enum snap_subtree subtree;
+    const struct retain *keep;  /* instead of names: all that these do not */
+    bool force;                 /* protected ones too */
     unsigned wait_s;
 };
 
 /* *n_r is how many were deleted, also on failure. */
 int snap_delete(const struct snap_env *env, const struct snap_delete *req,
                 size_t *n_r, struct err *e);
+
+struct snap_protect {
+    const char *domain;
+    char *const *names;
+    size_t nnames;
+    bool protect;               /* or no longer */
+    unsigned wait_s;
+};
+
+int snap_protect(const struct snap_env *env, const struct snap_protect *req,
+                 struct err *e);
 
 /*
  * The committed snapshots of a domain; takes no lock.  What is damaged is in

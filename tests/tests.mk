@@ -5,6 +5,7 @@ include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/fake/fake.mk
 include tests/sweep/sweep.mk
+include tests/cli/cli.mk
 
 SWEEP_PART ?= 40
 
@@ -14,15 +15,15 @@ XEN_TESTS = $(addprefix tests/xen/,core-pvh.test core-hvm.test core-pv.test \
 XEN_FULL_TESTS = $(XEN_TESTS) tests/xen/bed.test
 
 # Those that need no Xen.
-LOCAL_TESTS = $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all
+LOCAL_TESTS = $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all $(CLI_TESTS)
 
 export SWEEP_PART
 
 .PHONY: check-quick check check-full build-tests fuzz-if-usable
 check-quick:
 	@tests/need quick
-	@$(MAKE) --no-print-directory all unit-tests
-	@tests/run $(UNIT_TESTS)
+	@$(MAKE) --no-print-directory all unit-tests fake
+	@tests/run $(UNIT_TESTS) $(CLI_TESTS)
 
 check: build-tests
 	@tests/run $(LOCAL_TESTS) $(SWEEP_TESTS) $(XEN_TESTS)
