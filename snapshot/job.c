@@ -21,6 +21,7 @@
 
 static const char *const op_names[] = {
     [OP_CREATE] = "create", [OP_REVERT] = "revert", [OP_DELETE] = "delete",
+    [OP_PROTECT] = "protection",
 };
 
 const char *job_op_name(enum op op)

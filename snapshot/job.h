@@ -24,12 +24,12 @@
 #include "report.h"
 #include "store.h"
 
-enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_COUNT };
+enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_PROTECT, OP_COUNT };
 
 struct job {
     /* in the journal */
     enum op op;
-    struct snapshot s;          /* to be made, gone back to, deleted */
+    struct snapshot s;          /* made, gone back to, deleted, changed */
     struct plan plan;
     uint32_t domid;             /* create: the domain, with s.domain.uuid */
     bool paused;                /* leave the domain paused */

@@ -37,6 +37,7 @@ static const struct { const char *name, *text; } verbs[] = {
     [STEP_REMOVE] = { "remove", "delete the snapshot of disk" },
     [STEP_RELINK] = { "relink", "give its children to its parent" },
     [STEP_PURGE] = { "purge", "remove its memory image and directory" },
+    [STEP_PROTECT] = { "protect", NULL },
 };
 
 const char *plan_verb_name(enum verb v)
@@ -65,6 +66,9 @@ char *plan_describe(const struct step *step, const struct snapshot *s)
 
     if (step->verb == STEP_HIDE)
         return mem_printf("take snapshot %s out of the list", s->name);
+    if (step->verb == STEP_PROTECT)
+        return mem_printf("%s snapshot %s", s->protected ? "protect" :
+                          "no longer protect", s->name);
     if (!plan_verb_has_disk(step->verb))
         return mem_strdup(verbs[step->verb].text);
     d = &s->disks[step->disk];
@@ -292,6 +296,13 @@ int plan_delete(const struct snapshot *s, struct plan *p)
     add_per_disk(p, STEP_REMOVE, s);
     add(p, STEP_RELINK, 0);
     add(p, STEP_PURGE, 0);
+    return 0;
+}
+
+int plan_protect(struct plan *p)
+{
+    memset(p, 0, sizeof(*p));
+    add_commit(p, STEP_PROTECT);
     return 0;
 }
 

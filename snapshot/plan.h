@@ -49,6 +49,8 @@ enum verb {
     STEP_REMOVE,            /* one disk */
     STEP_RELINK,            /* the children, to the parent */
     STEP_PURGE,
+    /* protect */
+    STEP_PROTECT,           /* or no longer: writes snapshot.json */
     STEP_COUNT,
 };
 
@@ -97,6 +99,7 @@ int plan_revert(const struct snapshot *s, const struct domain *dom,
                 bool paused, bool force, struct plan *p,
                 struct err *problems);
 int plan_delete(const struct snapshot *s, struct plan *p);
+int plan_protect(struct plan *p);
 void plan_free(struct plan *p);
 
 /* The words of the journal for a verb; STEP_COUNT if there is none. */

@@ -11,34 +11,23 @@
 
 #include <stdlib.h>
 
-#include "mem.h"
 #include "name.h"
 #include "session.h"
 
-/* One durable write: there is nothing to undo or complete. */
 static int protect_one(struct session *s, const char *name, bool protect,
                        struct err *e)
 {
-    struct snapshot snap;
-    int rc = 0;
+    struct job j;
+    int rc;
 
-    if (store_load(&s->st, STORE_COMMITTED, name, &snap, e))
-        return -1;
-    if (snap.protected != protect) {
-        snap.protected = protect;
-        rc = store_save(&s->st, STORE_COMMITTED, &snap, e);
+    session_job(s, OP_PROTECT, &j);
+    rc = store_load(&s->st, STORE_COMMITTED, name, &j.s, e);
+    if (!rc && j.s.protected != protect) {
+        j.s.protected = protect;
+        rc = plan_protect(&j.plan) || session_run(s, &j, e) ? -1 : 0;
     }
-    meta_free(&snap);
+    job_free(&j);
     return rc;
-}
-
-static void plan_one(const struct session *s, const char *name, bool protect)
-{
-    char *text = mem_printf("%s snapshot %s", protect ? "protect" :
-                            "no longer protect", name);
-
-    s->env->plan(s->env->plan_arg, text);
-    free(text);
 }
 
 static int protect_all(struct session *s, const struct snap_protect *req,
@@ -49,9 +38,7 @@ static int protect_all(struct session *s, const struct snap_protect *req,
     if (session_check_names(s, req->names, req->nnames, e))
         return -1;
     for (i = 0; i < req->nnames; i++)
-        if (s->env->plan)
-            plan_one(s, req->names[i], req->protect);
-        else if (protect_one(s, req->names[i], req->protect, e))
+        if (protect_one(s, req->names[i], req->protect, e))
             return -1;
     return 0;
 }

@@ -566,6 +566,51 @@ static int purge(struct job *j, const struct step *step, struct err *e)
     return store_remove(j->st, STORE_DELETED, j->s.name, e);
 }
 
+/* protect: the job's snapshot is the changed one */
+
+static int write_protection(struct job *j, bool protect, struct err *e)
+{
+    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
+    bool wanted = j->s.protected;
+    int rc = there;
+
+    if (there <= 0)
+        return rc;
+    j->s.protected = protect;
+    rc = store_save(j->st, STORE_COMMITTED, &j->s, e);
+    j->s.protected = wanted;
+    return rc;
+}
+
+static int protect(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return write_protection(j, j->s.protected, e);
+}
+
+static int protect_undo(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    (void)step;
+    return write_protection(j, !j->s.protected, e);
+}
+
+/* A snapshot that somebody took away needs nothing any more. */
+static int protect_happened(struct job *j, struct err *e)
+{
+    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
+    struct snapshot now;
+    bool same;
+
+    if (there <= 0)
+        return there < 0 ? -1 : 1;
+    if (store_load(j->st, STORE_COMMITTED, j->s.name, &now, e))
+        return -1;
+    same = now.protected == j->s.protected;
+    meta_free(&now);
+    return same;
+}
+
 static const struct step_ops table[] = {
     [STEP_STAGE] = { .act = stage, .undo = stage_undo },
     [STEP_PREPARE] = { .act = prepare, .undo = prepare_undo },
@@ -587,6 +632,8 @@ static const struct step_ops table[] = {
     [STEP_REMOVE] = { .act = remove_part },
     [STEP_RELINK] = { .act = relink },
     [STEP_PURGE] = { .act = purge },
+    [STEP_PROTECT] = { .act = protect, .undo = protect_undo,
+                       .happened = protect_happened },
 };
 
 const struct step_ops *steps_find(enum verb v)

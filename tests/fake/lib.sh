@@ -77,9 +77,13 @@ is() {
 
 xl() { "$tool" "$@"; }
 
+# new_domain NAME: one called *.raw has a raw image
 new_domain() {
-    qemu-img create -q -f qcow2 "$work/$1.qcow2" 2M &&
-        "$host" create "$1" "xvda=$work/$1.qcow2" || exit 2
+    case $1 in
+    *.raw) truncate -s 2M "$work/$1" && "$host" create "$1" "xvda=$work/$1" ;;
+    *)     qemu-img create -q -f qcow2 "$work/$1.qcow2" 2M &&
+               "$host" create "$1" "xvda=$work/$1.qcow2" ;;
+    esac || exit 2
 }
 
 names() { "$tool" snapshot-list -n "$1" | sort | tr '\n' ' '; }

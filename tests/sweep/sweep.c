@@ -39,7 +39,7 @@
 #include "snapshot/plan.h"
 
 #define MAX_MIDS 2
-#define MAX_WORDS 6
+#define MAX_WORDS 7
 #define MAX_FAULTS 4
 #define MAX_GROUPS 128
 #define MAX_JOBS 16
@@ -80,6 +80,11 @@ static const struct op ops[] = {
       .snapshot = "s2" },
     { "delete-tree", { DELETE, "-c", DOMAIN, "s2" },
       .mids = { { DELETE, DOMAIN, "s4" }, { DELETE, DOMAIN, "s4", "s3" } },
+      .snapshot = "s2" },
+    { "create-keep", { CREATE, DOMAIN, "new", "keep_last=1",
+                       "keep_match=s[12]" },
+      .mids = { { CREATE, DOMAIN, "new" } }, .snapshot = "new" },
+    { "protect", { DELETE, "--protect", DOMAIN, "s2" }, .all = true,
       .snapshot = "s2" },
 };
 

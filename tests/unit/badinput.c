@@ -552,6 +552,8 @@ static json_object *journal_doc(enum op op)
     fixture_snapshot("a", NULL, &j.s);
     if (op == OP_REVERT)
         plan_revert(&j.s, NULL, false, true, &j.plan, &problems);
+    else if (op == OP_PROTECT)
+        plan_protect(&j.plan);
     else
         plan_delete(&j.s, &j.plan);
     o = job_to_json(&j);
@@ -614,7 +616,7 @@ static void journals(void)
     enum op op;
 
     mutations_ok = true;
-    for (op = OP_REVERT; op <= OP_DELETE; op++) {
+    for (op = OP_REVERT; op <= OP_PROTECT; op++) {
         doc = journal_doc(op);
         for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             mutate_journal(doc, keys[i]);
