@@ -223,6 +223,7 @@ int main_snapshot_create(int argc, char **argv)
         {"description", 1, 0, 'd'},
         {"external", 0, 0, 'e'},
         {"internal", 0, 0, 'i'},
+        {"live", 0, 0, 'l'},
         {"paused", 0, 0, 'p'},
         {"protect", 0, 0, OPT_PROTECT},
         {"quiet", 0, 0, 'q'},
@@ -240,7 +241,7 @@ int main_snapshot_create(int argc, char **argv)
     int opt, rc = SNAP_OK;
 
     init_output(&out, &env, &steps);
-    SWITCH_FOREACH_OPT(opt, "cd:ef:ipqw::y", opts, "snapshot-create", 1) {
+    SWITCH_FOREACH_OPT(opt, "cd:ef:ilpqw::y", opts, "snapshot-create", 1) {
     case 'c':
         req.mode = SNAP_COLD;
         break;
@@ -255,6 +256,9 @@ int main_snapshot_create(int argc, char **argv)
         break;
     case 'i':
         req.disks.all = "internal";
+        break;
+    case 'l':
+        req.live = true;
         break;
     case 'p':
         req.paused = true;
@@ -499,9 +503,31 @@ int main_snapshot_delete(int argc, char **argv)
     return do_delete(&env, &out, &l.req);
 }
 
+/* --check: a line for each snapshot. */
+static int check_tree(const struct snap_env *env, struct output *out,
+                      const struct tree *t, const char *name)
+{
+    int rc = SNAP_OK;
+    size_t i;
+
+    for (i = 0; i < t->n; i++) {
+        struct err problems = { 0 }, e;
+
+        if (name && strcmp(t->nodes[i].s.name, name))
+            continue;
+        if (snap_check(env, &t->nodes[i].s, &problems, &e))
+            return fail(out, "snapshot-list", &e);
+        printf("%s: %s\n", t->nodes[i].s.name,
+               problems.status ? problems.text : "whole");
+        if (problems.status)
+            rc = SNAP_FAILED;
+    }
+    return rc;
+}
+
 static int list_one(const struct snap_env *env, struct output *out,
                     const char *word, const char *name,
-                    enum show_style style)
+                    enum show_style style, bool check)
 {
     struct err problems = { 0 };
     struct err e;
@@ -520,7 +546,10 @@ static int list_one(const struct snap_env *env, struct output *out,
         rc = fail(out, "snapshot-list", &e);
         goto out;
     }
-    show_tree(&t, name, style);
+    if (check)
+        rc = check_tree(env, out, &t, name);
+    else
+        show_tree(&t, name, style);
     if (pending)
         fprintf(stderr, "xl: an operation on domain %s is under way or was "
                 "interrupted; the next snapshot command recovers\n", domain);
@@ -534,7 +563,7 @@ out:
 }
 
 static int list_all(const struct snap_env *env, struct output *out,
-                    enum show_style style)
+                    enum show_style style, bool check)
 {
     char **names = NULL;
     struct err e;
@@ -548,7 +577,7 @@ static int list_all(const struct snap_env *env, struct output *out,
 
         if (style != SHOW_NAMES && style != SHOW_JSON)
             printf("%s%s:\n", i ? "\n" : "", names[i]);
-        one = list_one(env, out, names[i], NULL, style);
+        one = list_one(env, out, names[i], NULL, style, check);
         rc = one ? one : rc;
     }
     store_free_names(names, n);
@@ -558,6 +587,7 @@ static int list_all(const struct snap_env *env, struct output *out,
 int main_snapshot_list(int argc, char **argv)
 {
     static const struct option opts[] = {
+        {"check", 0, 0, 'C'},
         {"json", 0, 0, 'j'},
         {"long", 0, 0, 'l'},
         {"names", 0, 0, 'n'},
@@ -568,10 +598,14 @@ int main_snapshot_list(int argc, char **argv)
     struct output out;
     struct snap_env env;
     unsigned steps;
+    bool check = false;
     int opt;
 
     init_output(&out, &env, &steps);
     SWITCH_FOREACH_OPT(opt, "jlnt", opts, "snapshot-list", 0) {
+    case 'C':
+        check = true;
+        break;
     case 'j':
         style = SHOW_JSON;
         break;
@@ -588,8 +622,8 @@ int main_snapshot_list(int argc, char **argv)
     if (argc - optind > 2)
         return usage("snapshot-list", "too many arguments");
     if (argc == optind)
-        return list_all(&env, &out, style);
-    return list_one(&env, &out, argv[optind], argv[optind + 1], style);
+        return list_all(&env, &out, style, check);
+    return list_one(&env, &out, argv[optind], argv[optind + 1], style, check);
 }
 
 /*

@@ -105,6 +105,7 @@ static int prepare_job(struct session *s, const struct snap_create *req,
     session_job(s, OP_CREATE, j);
     j->domid = d->domid;
     j->paused = req->paused;
+    j->live = req->live && !cold;
     j->memory_kib = d->max_kib;
     if (name_unique(unique, e))
         goto fail;

@@ -243,9 +243,10 @@ int domain_check(uint32_t domid, const char *uuid, bool *same_r,
     return rc;
 }
 
-int domain_suspend(uint32_t domid, int fd, struct err *e)
+int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
 {
-    int rc = libxl_domain_suspend(ctx, domid, fd, 0, NULL);
+    int rc = libxl_domain_suspend(ctx, domid, fd,
+                                  live ? LIBXL_SUSPEND_LIVE : 0, NULL);
 
     return rc ? failed(e, domid, "save the memory of", rc) : 0;
 }

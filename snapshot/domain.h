@@ -93,11 +93,12 @@ int domain_check(uint32_t domid, const char *uuid, bool *same_r,
                  enum domain_state *state_r, struct err *e);
 
 /*
- * libxl_domain_suspend(): writes the libxl stream to fd.  On success the
+ * libxl_domain_suspend(): writes the libxl stream to fd; live: while the
+ * guest runs, but for the last part of it.  On success the
  * domain is DOMAIN_SUSPENDED, on failure call domain_resume(): it may be or
  * not.  The domain must not be paused: it could not answer.
  */
-int domain_suspend(uint32_t domid, int fd, struct err *e);
+int domain_suspend(uint32_t domid, int fd, bool live, struct err *e);
 /* Does nothing to a domain that is not suspended. */
 int domain_resume(uint32_t domid, bool paused, struct err *e);
 int domain_unpause(uint32_t domid, struct err *e);

@@ -33,6 +33,7 @@ struct job {
     struct plan plan;
     uint32_t domid;             /* create: the domain, with s.domain.uuid */
     bool paused;                /* leave the domain paused */
+    bool live;                  /* create: save memory while the guest runs */
     char *boot;                 /* host_boot_id() */
 
     /* not in the journal */

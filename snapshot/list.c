@@ -11,6 +11,7 @@
 
 #include "journal.h"
 #include "session.h"
+#include "verify.h"
 
 int snap_list(const struct snap_env *env, const char *domain,
               char **domain_r, struct tree *t_r, bool *pending_r,
@@ -28,6 +29,18 @@ int snap_list(const struct snap_env *env, const char *domain,
     *pending_r = !rc && journal_exists(&st);
     store_close(&st);
     return rc;
+}
+
+int snap_check(const struct snap_env *env, const struct snapshot *s,
+               struct err *problems, struct err *e)
+{
+    struct store st;
+
+    if (store_open(&st, env->root, s->domain.name, false, e))
+        return -1;
+    verify_snapshot(&st, s, false, problems);
+    store_close(&st);
+    return 0;
 }
 
 /*

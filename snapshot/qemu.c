@@ -76,6 +76,11 @@ struct qmp *qemu_monitor(struct qemu *q)
     return q->qmp;
 }
 
+int qemu_cont(struct qemu *q, struct err *e)
+{
+    return qmp_run(q->qmp, "cont", NULL, NULL, e);
+}
+
 const char *qemu_version(const struct qemu *q)
 {
     return q->version;

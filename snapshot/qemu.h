@@ -30,6 +30,8 @@ int qemu_open(uint32_t domid, struct qemu **q_r, struct err *e);
 void qemu_close(struct qemu *q);
 /* For what concerns chains and jobs (qemu_chain.h). */
 struct qmp *qemu_monitor(struct qemu *q);
+/* Lets a stopped QEMU go on: it takes back images that it has let go of. */
+int qemu_cont(struct qemu *q, struct err *e);
 /* "7.2.19"; owned by q. */
 const char *qemu_version(const struct qemu *q);
 

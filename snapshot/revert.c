@@ -12,25 +12,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "create.h"
 #include "mem.h"
 #include "name.h"
 #include "session.h"
-
-static int check_memory_image(struct job *j, struct err *e)
-{
-    char *what = store_file_path(j->st, STORE_COMMITTED, j->s.name,
-                                 j->s.memory.file);
-    int dirfd = store_dir(j->st, STORE_COMMITTED, j->s.name, e);
-    int rc = dirfd < 0 ? -1 : memory_verify(dirfd, &j->s, what, e);
-
-    if (dirfd >= 0)
-        close(dirfd);
-    free(what);
-    return rc;
-}
+#include "verify.h"
 
 /* Enough memory once the running domain, if any, is gone. */
 static int check_free_memory(const struct job *j, const struct domain *d,
@@ -54,15 +41,8 @@ static int check(struct job *j, const struct domain *d, bool force,
 {
     struct err problems = { 0 };
     struct err one;
-    size_t i;
 
-    if (check_memory_image(j, &one))
-        err_add(&problems, "%s", one.text);
-    if (domain_check_config(j->s.config, &one))
-        err_add(&problems, "%s", one.text);
-    for (i = 0; i < j->s.ndisks; i++)
-        if (disk_verify(&j->s.disks[i], force, &one))
-            err_add(&problems, "%s", one.text);
+    verify_snapshot(j->st, &j->s, force, &problems);
     if (check_free_memory(j, d, &one))
         err_add(&problems, "%s", one.text);
     if (disk_check_free(&j->s, d, &one))

@@ -37,7 +37,7 @@ struct snap_env {
 };
 
 /* How the guest is stopped: by itself, cold only where hot cannot be. */
-enum snap_mode { SNAP_HOT_OR_COLD, SNAP_COLD };
+enum snap_mode { SNAP_HOT_OR_COLD, SNAP_COLD };     /* hot may be live */
 
 struct snap_create {
     const char *domain;         /* name or id */
@@ -45,6 +45,7 @@ struct snap_create {
     const char *description;    /* or NULL */
     struct disk_wish disks;     /* which kind of snapshot for which disk */
     enum snap_mode mode;
+    bool live;                  /* unless cold: stop the guest only shortly */
     bool paused;                /* leave the domain paused */
     bool protect;
     const struct retain *keep;  /* then delete what these do not keep */
@@ -111,6 +112,13 @@ int snap_protect(const struct snap_env *env, const struct snap_protect *req,
 int snap_list(const struct snap_env *env, const char *domain,
               char **domain_r, struct tree *t_r, bool *pending_r,
               struct err *problems, struct err *e);
+
+/*
+ * Reads all that belongs to a listed snapshot; what is wrong is added to
+ * "problems" (a zeroed error).
+ */
+int snap_check(const struct snap_env *env, const struct snapshot *s,
+               struct err *problems, struct err *e);
 
 #endif
 

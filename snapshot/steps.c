@@ -20,6 +20,7 @@
 #include "mem.h"
 #include "monitor.h"
 #include "steps.h"
+#include "watch.h"
 
 /* create */
 
@@ -172,20 +173,32 @@ static int hold_undo(struct job *j, const struct step *step, struct err *e)
     return release_monitor(j, step, e);
 }
 
-static int save(struct job *j, const struct step *step, struct err *e)
+/* The guest is stopped from j->stopped_ms on. */
+static int suspend(struct job *j, struct err *e)
+{
+    struct watch *w = j->live ? watch_start(j->domid, j->s.domain.uuid) :
+                      NULL;
+    int rc;
+
+    j->stopped_ms = clock_ms();
+    rc = domain_suspend(j->domid, memory_fd(j->memory), j->live, e);
+    if (w)
+        j->stopped_ms = watch_end(w);
+    return rc;
+}
+
+static int save_once(struct job *j, struct err *e)
 {
     char *what = store_file_path(j->st, STORE_NEW, j->s.name,
                                  j->s.memory.file);
     int dirfd = store_dir(j->st, STORE_NEW, j->s.name, e), rc = -1;
     struct err why;
 
-    (void)step;
     if (dirfd < 0 ||
         memory_create(dirfd, what, j->s.config, j->memory_kib * 1024, j->rep,
                       &j->memory, e))
         goto out;
-    j->stopped_ms = clock_ms();
-    rc = domain_suspend(j->domid, memory_fd(j->memory), e);
+    rc = suspend(j, e);
     /* A full disk makes libxl fail too; the disk is what the user needs. */
     if (memory_finish(j->memory, &j->s, &why)) {
         *e = why;
@@ -200,6 +213,33 @@ out:
         close(dirfd);
     free(what);
     return rc;
+}
+
+/* A live save that failed before it stopped the guest. */
+static bool still_runs(struct job *j)
+{
+    enum domain_state state;
+    struct err ignored;
+    bool same;
+
+    return !domain_check(j->domid, j->s.domain.uuid, &same, &state,
+                         &ignored) && same && state == DOMAIN_RUNNING;
+}
+
+/* Not every hypervisor can log what a PV guest dirties. */
+static int save(struct job *j, const struct step *step, struct err *e)
+{
+    int rc = save_once(j, e);
+
+    (void)step;
+    if (!rc || !j->live || interrupt_pending() || !still_runs(j))
+        return rc;
+    report_note(j->rep, "warning: domain %s cannot be saved live, its guest "
+                "is stopped meanwhile: %s", j->s.domain.name, e->text);
+    j->live = false;
+    memory_close(j->memory);
+    j->memory = NULL;
+    return save_once(j, e);
 }
 
 /* The guest runs again, as before: DESIGN section 5, rule 2. */
@@ -333,6 +373,10 @@ static int close_undo(struct job *j, const struct step *step, struct err *e)
 static int capture(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
+    /* A live save of an HVM guest makes QEMU let go of its images. */
+    if (j->live && !strcmp(j->s.domain.type, "hvm") && j->host.qemu &&
+        qemu_cont(j->host.qemu, e))
+        return -1;
     return disk_capture(&j->host, &j->s, e);
 }
 

@@ -217,12 +217,13 @@ static int put_stream(int fd, uint64_t memory)
  * The domain goes into state "suspended" first and stays there if the stream
  * cannot be written, as libxl_domain_suspend() leaves it.
  */
-int domain_suspend(uint32_t domid, int fd, struct err *e)
+int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
 {
     enum fault fault = fault_xen("suspend");
     struct vm vm;
     int lock, rc = -1;
 
+    (void)live;
     if (fault == FAULT_ERROR)
         return failed(e, domid, "save the memory of");
     lock = enter();

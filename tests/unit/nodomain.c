@@ -50,8 +50,9 @@ int domain_check(uint32_t domid, const char *uuid, bool *same_r,
     return 0;
 }
 
-int domain_suspend(uint32_t domid, int fd, struct err *e)
+int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
 {
+    (void)live;
     (void)domid;
     (void)fd;
     return none(e);
