@@ -12,7 +12,9 @@
 /*
  * Copies: a file beside the image with the same bytes, shared with it where
  * the file system can (btrfs, XFS).  The copy is made while nothing writes to
- * the image: the guest is suspended or, cold, gone.
+ * the image: the guest is suspended or, cold, gone.  Where QEMU has the image,
+ * a job of its copies what the guest has not overwritten yet, and the guest
+ * need not wait.
  */
 
 #include <errno.h>
@@ -27,6 +29,9 @@
 #include "file.h"
 #include "image.h"
 #include "mem.h"
+#include "qemu_chain.h"
+
+#define HOLDER_WAIT_S 30
 
 static const char *copy_refuse(const struct domain_disk *disk,
                                const struct disk_request *r)
@@ -98,23 +103,58 @@ static int copy_check(struct disk_host *h, struct snapshot_disk *d,
     return check_room(d, &st, e);
 }
 
+/* A job of the domain's QEMU makes the copy. */
+static bool by_qemu(const struct disk_host *h, const struct snapshot_disk *d)
+{
+    return !h->cold && !strcmp(d->backend, "qdisk");
+}
+
+static int copy_node(struct qemu *q, const struct snapshot_disk *d,
+                     char **node_r, struct err *e)
+{
+    int rc = qemu_find_node(q, d->path, d->format, node_r, NULL, e);
+
+    if (rc == 0)
+        err_set(e, SNAP_FAILED, "the domain's QEMU does not have %s open",
+                d->path);
+    return rc > 0 ? 0 : -1;
+}
+
 static int copy_prepare(struct disk_host *h, const struct snapshot_disk *d,
                         struct err *e)
 {
     int fd = open(d->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                   FILE_MODE);
+    struct qemu *q;
+    char *node;
 
-    (void)h;
     if (fd < 0)
         return err_errno(e, "cannot make %s", d->part);
     close(fd);
+    if (!by_qemu(h, d))
+        return 0;
+    q = disk_host_qemu(h, e);
+    if (!q || truncate(d->part, (off_t)d->virtual_size))
+        return q ? err_errno(e, "cannot make %s", d->part) : -1;
+    if (copy_node(q, d, &node, e))
+        return -1;
+    if (qemu_add_copy(q, d->part, e)) {
+        free(node);
+        return -1;
+    }
+    json_object_array_add(h->actions, qemu_copy_action(node, d->part));
+    free(node);
     return 0;
 }
 
 static int copy_capture(struct disk_host *h, const struct snapshot_disk *d,
                         struct err *e)
 {
-    (void)h;
+    if (by_qemu(h, d))
+        return 0;
+    /* A domain that was just destroyed may take a moment to let go. */
+    if (h->cold && image_check_free(d->path, NULL, HOLDER_WAIT_S, e))
+        return -1;
     return image_copy(d->path, d->part, true, e);
 }
 
@@ -136,9 +176,11 @@ static int stamp(const char *path, char **stamp_r, struct err *e)
 static int copy_record(struct disk_host *h, struct snapshot_disk *d,
                        struct err *e)
 {
-    (void)h;
     free(d->stamp);
     d->stamp = NULL;
+    if (by_qemu(h, d) && (qemu_wait_copy(h->qemu, d->part, e) ||
+                          qemu_drop_layer(h->qemu, d->part, e)))
+        return -1;
     if (file_sync_path(d->part, e) || file_sync_parent(d->part, e))
         return -1;
     return stamp(d->part, &d->stamp, e);
@@ -176,7 +218,9 @@ static int copy_remove(struct disk_host *h, const struct snapshot_disk *d,
 {
     struct stat st;
 
-    (void)h;
+    if (h->running && !strcmp(d->backend, "qdisk") &&
+        (!disk_host_qemu(h, e) || qemu_drop_copy(h->qemu, d->part, e)))
+        return -1;
     if (lstat(d->part, &st))
         return errno == ENOENT ? 0 :
                err_errno(e, "cannot look at %s", d->part);

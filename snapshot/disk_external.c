@@ -59,12 +59,13 @@ static void external_name(const struct domain_disk *disk,
                           const struct disk_request *r,
                           struct snapshot_disk *d)
 {
-    d->link = mem_strdup(r->link ? r->link : disk->live);
+    d->link = mem_strdup(r->link ? r->link :
+                         disk->link ? disk->link : disk->live);
     /* The first one freezes the image itself, under a second name. */
     d->part = strcmp(disk->live, d->link) ? mem_strdup(disk->live) :
-              mem_printf("%s.base-%s", d->link, r->unique);
+              layer_name(d->link, "base", r->unique);
     d->overlay = r->path ? mem_strdup(r->path) :
-                 mem_printf("%s.%s-%s", d->link, r->snapshot, r->unique);
+                 layer_name(d->link, r->snapshot, r->unique);
 }
 
 static bool is_first(const struct snapshot_disk *d)
@@ -214,7 +215,7 @@ static int external_aim(struct disk_host *h, const char *snapshot,
         d->overlay = live;
         return 0;
     }
-    d->overlay = mem_printf("%s.%s-%s", d->link, snapshot, unique);
+    d->overlay = layer_name(d->link, snapshot, unique);
     if (live && !lstat(d->link, &st) && S_ISLNK(st.st_mode) &&
         strcmp(live, d->part) && !disk_has_part(h, live))
         d->discard = mem_strdup(live);

@@ -51,7 +51,8 @@ struct domain_disk {
     bool readonly, cdrom;
     bool foreign;                   /* its backend is not in this domain */
     enum medium medium;
-    char *live;                     /* medium.h: where the path leads to */
+    char *live;                     /* where the path leads to */
+    char *link;                     /* our link to layers on the way, or NULL */
 };
 
 struct domain {

@@ -20,9 +20,11 @@
 #include "image.h"
 #include "layer.h"
 #include "mem.h"
+#include "name.h"
 
 #define FORMAT "qcow2"
 #define MAX_CHAIN 1000
+#define MAX_LINKS 40            /* as the kernel follows */
 #define HOLDER_WAIT_S 30
 
 char *layer_live(const char *path, struct err *e)
@@ -47,6 +49,46 @@ bool layer_exists(const char *path)
     struct stat st;
 
     return !lstat(path, &st);
+}
+
+char *layer_name(const char *link, const char *snapshot, const char *unique)
+{
+    return mem_printf("%s.%s-%s", link, snapshot, unique);
+}
+
+/* As layer_name() makes them. */
+static bool is_layer_of(const char *link, const char *layer)
+{
+    size_t len = strlen(link), n = strlen(layer);
+
+    return n > len + NAME_UNIQUE_LEN + 2 && !strncmp(layer, link, len) &&
+           layer[len] == '.' && layer[n - NAME_UNIQUE_LEN - 1] == '-' &&
+           strspn(layer + n - NAME_UNIQUE_LEN, "0123456789abcdef") ==
+               NAME_UNIQUE_LEN && !strchr(layer + len, '/');
+}
+
+char *layer_find_link(const char *path)
+{
+    char *at = mem_strdup(path), to[4096];
+    ssize_t n;
+    int depth;
+
+    for (depth = 0; depth < MAX_LINKS; depth++) {
+        char *next;
+
+        n = readlink(at, to, sizeof(to) - 1);
+        if (n <= 0)
+            break;
+        to[n] = '\0';
+        if (is_layer_of(at, to))
+            return at;
+        next = to[0] == '/' ? mem_strdup(to) :
+               mem_printf("%.*s/%s", (int)(strrchr(at, '/') - at), at, to);
+        free(at);
+        at = next;
+    }
+    free(at);
+    return NULL;
 }
 
 int layer_backing(const char *path, char **backing_r, struct err *e)

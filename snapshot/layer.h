@@ -30,6 +30,14 @@ char *layer_live(const char *path, struct err *e);
 /* Both paths lead to the same file. */
 bool layer_same(const char *a, const char *b);
 bool layer_exists(const char *path);
+/*
+ * The link to a live layer on the way from a path to its image, known by the
+ * layer's name; it may be all that is left when no snapshot has layers any
+ * more.  NULL if there is none; the caller's to free.
+ */
+char *layer_find_link(const char *path);
+/* The name of a new layer; the caller's to free. */
+char *layer_name(const char *link, const char *snapshot, const char *unique);
 
 /*
  * The layers from the one at path down to the one without a backing file.

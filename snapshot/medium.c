@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "layer.h"
 #include "medium.h"
 #include "mem.h"
 
@@ -24,6 +25,8 @@ static int probe(struct domain_disk *disk, struct err *e)
     disk->live = realpath(disk->path, NULL);
     if (!disk->live)
         disk->live = mem_strdup(disk->path);
+    free(disk->link);
+    disk->link = layer_find_link(disk->path);
     disk->medium = MEDIUM_UNKNOWN;
     if (disk->foreign || !disk->path[0] || stat(disk->path, &st))
         return 0;           /* the check of its kind says what is wrong */

@@ -16,7 +16,7 @@
 
 #include "domain.h"
 
-/* Fills in medium and live of each disk of the domain; reads only. */
+/* Fills in medium, live and link of each disk of the domain; reads only. */
 int medium_probe(struct domain *d, struct err *e);
 
 #endif

@@ -17,6 +17,7 @@
 #include <xxhash.h>
 
 #include "clock.h"
+#include "interrupt.h"
 #include "layer.h"
 #include "mem.h"
 #include "qemu_chain.h"
@@ -39,7 +40,7 @@ char *qemu_node_name(const char *layer)
 
 static char *job_name(const char *layer)
 {
-    return mem_printf("xls-merge-%016" PRIx64,
+    return mem_printf("xls-job-%016" PRIx64,
                       (uint64_t)XXH3_64bits(layer, strlen(layer)));
 }
 
@@ -340,6 +341,43 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
     return qmp_run(qemu_monitor(q), "blockdev-add", args, NULL, e);
 }
 
+static json_object *member(const char *key, const char *value)
+{
+    json_object *o = json_object_new_object();
+
+    json_add_str(o, key, value);
+    return o;
+}
+
+int qemu_add_copy(struct qemu *q, const char *path, struct err *e)
+{
+    json_object *args = member("driver", "file");
+    char *name = qemu_node_name(path);
+
+    json_add_str(args, "node-name", name);
+    json_add_str(args, "filename", path);
+    json_add_str(args, "locking", "off");
+    json_add_str(args, "discard", "unmap");     /* holes stay holes */
+    free(name);
+    return qmp_run(qemu_monitor(q), "blockdev-add", args, NULL, e);
+}
+
+json_object *qemu_copy_action(const char *node, const char *path)
+{
+    json_object *action = member("type", "blockdev-backup");
+    json_object *data = member("device", node);
+    char *name = qemu_node_name(path), *job = job_name(path);
+
+    json_add_str(data, "job-id", job);
+    json_add_str(data, "target", name);
+    json_add_str(data, "sync", "full");
+    json_add_bool(data, "auto-dismiss", false);
+    json_object_object_add(action, "data", data);
+    free(job);
+    free(name);
+    return action;
+}
+
 int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e)
 {
     json_object *args, *nodes = NULL;
@@ -382,13 +420,14 @@ static int dismiss(struct qmp *q, const char *job, json_object *o,
     json_add_str(args, "id", job);
     rc = qmp_run(q, "job-dismiss", args, NULL, e);
     if (!rc && why[0])
-        rc = err_set(e, SNAP_FAILED, "QEMU cannot merge two layers: %s", why);
+        rc = err_set(e, SNAP_FAILED, "QEMU's job failed: %s", why);
     free(why);
     return rc;
 }
 
 /* Until the job is over; one that is not there is over. */
-static int wait_job(struct qmp *q, const char *job, struct err *e)
+static int wait_job(struct qmp *q, const char *job, bool interruptible,
+                    struct err *e)
 {
     uint64_t seen = UINT64_MAX, since = clock_ms();
 
@@ -415,6 +454,8 @@ static int wait_job(struct qmp *q, const char *job, struct err *e)
         json_object_put(jobs);
         if (!o || over || stalls)
             return rc;
+        if (interruptible && interrupt_pending())
+            return interrupt_error(e);
         clock_sleep_ms(POLL_MS);
     }
 }
@@ -429,7 +470,7 @@ static int run_job(struct qemu *q, const char *command, const char *layer,
     json_add_bool(args, "auto-dismiss", false);
     rc = qmp_run(qemu_monitor(q), command, args, NULL, e);
     if (!rc)
-        rc = wait_job(qemu_monitor(q), job, e);
+        rc = wait_job(qemu_monitor(q), job, false, e);
     free(job);
     return rc;
 }
@@ -437,10 +478,33 @@ static int run_job(struct qemu *q, const char *command, const char *layer,
 int qemu_wait_merge(struct qemu *q, const char *layer, struct err *e)
 {
     char *job = job_name(layer);
-    int rc = wait_job(qemu_monitor(q), job, e);
+    int rc = wait_job(qemu_monitor(q), job, false, e);
 
     free(job);
     return rc;
+}
+
+int qemu_wait_copy(struct qemu *q, const char *path, struct err *e)
+{
+    char *job = job_name(path);
+    int rc = wait_job(qemu_monitor(q), job, true, e);
+
+    free(job);
+    return rc;
+}
+
+int qemu_drop_copy(struct qemu *q, const char *path, struct err *e)
+{
+    char *job = job_name(path);
+    json_object *args = member("device", job);
+    struct err ignored;
+
+    json_add_bool(args, "force", true);
+    /* One that is over, or was cancelled, tells an error that is of no use. */
+    (void)(qmp_run(qemu_monitor(q), "block-job-cancel", args, NULL, &ignored) ||
+           wait_job(qemu_monitor(q), job, false, &ignored));
+    free(job);
+    return qemu_drop_layer(q, path, e);
 }
 
 int qemu_commit(struct qemu *q, const struct chain *c, size_t i,

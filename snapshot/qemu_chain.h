@@ -10,8 +10,8 @@
  */
 
 /*
- * A running QEMU's chain of nodes for a disk with layers, and the jobs that
- * merge two of them.
+ * A running QEMU's chain of nodes for a disk with layers, and its jobs: those
+ * that merge two layers, and those that copy an image.
  *
  * A layer that QEMU opened through the user's path, which is a link, has a
  * stale name as soon as the link leads elsewhere.  QEMU would open the wrong
@@ -55,6 +55,15 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
 int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e);
 /* An action: from now on the guest writes to the layer, not to the node. */
 json_object *qemu_overlay_action(const char *node, const char *layer);
+
+/* Adds a node for an empty raw file. */
+int qemu_add_copy(struct qemu *q, const char *path, struct err *e);
+/* An action: a job copies what the node holds now into that file. */
+json_object *qemu_copy_action(const char *node, const char *path);
+/* Waits for it, unless a signal comes (interrupt.h). */
+int qemu_wait_copy(struct qemu *q, const char *path, struct err *e);
+/* Ends it, if it is there, and removes the node. */
+int qemu_drop_copy(struct qemu *q, const char *path, struct err *e);
 
 /*
  * Writes layer i-1 of the chain into layer i, which takes its place; waits.
