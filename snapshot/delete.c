@@ -88,7 +88,7 @@ static int check(struct job *j, struct err *e)
     int rc = domain_find(j->s.domain.name, &d, e);
 
     if (rc >= 0)
-        rc = disk_check_free(&j->s, rc ? &d : NULL, e);
+        rc = disk_check_free(&j->s, rc ? &d : NULL, true, e);
     domain_free(&d);
     if (rc || disk_host_open(j->s.domain.name, &j->host, e))
         return -1;

@@ -264,14 +264,17 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 }
 
 int disk_check_free(const struct snapshot *s, const struct domain *but,
-                    struct err *e)
+                    bool deletion, struct err *e)
 {
     size_t i;
 
     for (i = 0; i < s->ndisks; i++) {
         const struct snapshot_disk *d = &s->disks[i];
+        const struct disk_ops *ops = disk_find_kind(d->type);
         struct stat st;
 
+        if (deletion && ops && ops->alone)
+            continue;
         /* Whether it has to be there is not the question here. */
         if (meta_disk_has_part(d) && !stat(d->path, &st) &&
             image_check_free(d->path, but, 0, e))

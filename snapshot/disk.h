@@ -108,6 +108,8 @@ struct disk_ops {
      */
     int (*remove)(struct disk_host *h, const struct snapshot_disk *d,
                   struct err *e);
+    /* The part stands alone: removing it does not concern the image. */
+    bool alone;
 };
 
 /* NULL if there is no such kind. */
@@ -141,7 +143,7 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
  * or a deletion will change: found later, that would leave it half done.
  */
 int disk_check_free(const struct snapshot *s, const struct domain *but,
-                    struct err *e);
+                    bool deletion, struct err *e);
 
 extern const struct disk_ops disk_internal, disk_external, disk_copy;
 

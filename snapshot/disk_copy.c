@@ -243,6 +243,7 @@ const struct disk_ops disk_copy = {
     .verify = copy_verify,
     .apply = copy_apply,
     .remove = copy_remove,
+    .alone = true,
 };
 
 

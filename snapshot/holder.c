@@ -110,10 +110,27 @@ static int match_processes(struct search *s, struct err *e)
     return s->who ? 1 : 0;
 }
 
+/* Loop devices that the domain "but" has for this file: one a disk. */
+static unsigned own_loops(const struct search *s)
+{
+    unsigned n = 0;
+    struct stat st;
+    size_t i;
+
+    for (i = 0; s->but && i < s->but->ndisks; i++) {
+        const struct domain_disk *d = &s->but->disks[i];
+
+        if (!strcmp(d->backend, "phy") && !stat(d->path, &st) && same(s, &st))
+            n++;
+    }
+    return n;
+}
+
 /* Loop devices hold files in the kernel: no process shows it. */
 static int match_loops(struct search *s)
 {
     DIR *block = opendir("/sys/block");
+    unsigned own = own_loops(s);
     struct dirent *de;
     struct stat st;
 
@@ -129,7 +146,7 @@ static int match_loops(struct search *s)
         f = fopen(path, "re");
         if (f && fgets(file, sizeof(file), f)) {
             file[strcspn(file, "\n")] = '\0';
-            if (!stat(file, &st) && same(s, &st))
+            if (!stat(file, &st) && same(s, &st) && !(own && own--))
                 s->who = mem_printf("/dev/%s", de->d_name);
         }
         if (f)

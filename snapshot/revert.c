@@ -45,7 +45,7 @@ static int check(struct job *j, const struct domain *d, bool force,
     verify_snapshot(j->st, &j->s, force, &problems);
     if (check_free_memory(j, d, &one))
         err_add(&problems, "%s", one.text);
-    if (disk_check_free(&j->s, d, &one))
+    if (disk_check_free(&j->s, d, false, &one))
         err_add(&problems, "%s", one.text);
     if (problems.status == SNAP_OK)
         return 0;

@@ -45,7 +45,9 @@ kinds() {
     mkdisk e.qcow2 qcow2
     mkdisk i.qcow2 qcow2
     mkdisk r.raw raw
-    guest g1 "$type" e.qcow2 i.qcow2 r.raw
+    mkdisk q.raw raw
+    guest g1 "$type" e.qcow2 i.qcow2 r.raw \
+        "format=raw, backendtype=qdisk, vdev=xvdd, access=rw, target=$PWD/q.raw"
     wait_ticks g1 2
     boot=$(boot_id g1)
 
@@ -91,6 +93,6 @@ kinds() {
     done
     check "the path is a plain file again" test -f e.qcow2 -a ! -L e.qcow2
     check "no layer or copy is left" test \
-        "$(ls -- *.qcow2* *.raw* | paste -sd ' ')" = "e.qcow2 i.qcow2 r.raw"
+        "$(ls -- *.qcow2* *.raw* | paste -sd ' ')" = "e.qcow2 i.qcow2 q.raw r.raw"
     check "no file is left in the store" test -z "$(ls -A $store)"
 }
