@@ -1098,15 +1098,16 @@ static int report(const struct sweep *w, const struct options *o)
 
         if (!g->ran && (o->only || !g->cases))
             continue;
-        printf("%s - sweep: %s: %zu points x %zu modes, %zu faults, %zu "
-               "run%s\n", g->failed ? "not ok" : "ok", g->name, g->points,
-               g->modes, g->cases, g->ran, g->failed ? ", see above" : "");
+        printf("note - sweep: %s: %zu points x %zu modes, %zu faults, %zu "
+               "run\n", g->name, g->points, g->modes, g->cases, g->ran);
+        printf("%s - sweep: %s%s\n", g->failed ? "not ok" : "ok", g->name,
+               g->failed ? ": see above" : "");
         points += g->points;
         cases += g->cases;
         ran += g->ran;
         failed += g->failed;
     }
-    printf("# %zu points, %zu faults, %zu run, %zu failed\n", points, cases,
+    printf("note - sweep: %zu points, %zu faults, %zu run, %zu failed\n", points, cases,
            ran, failed);
     return failed ? 1 : 0;
 }
