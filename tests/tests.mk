@@ -6,13 +6,9 @@ include tests/fuzz/fuzz.mk
 include tests/fake/fake.mk
 include tests/sweep/sweep.mk
 include tests/cli/cli.mk
+include tests/xen/xen.mk
 
 SWEEP_PART ?= 40
-
-# On a real Xen, in one boot; bed.* test the bed itself.
-XEN_TESTS = $(addprefix tests/xen/,core-pvh.test core-hvm.test core-pv.test \
-	crash.test refusals.test lifecycle.test)
-XEN_FULL_TESTS = $(XEN_TESTS) tests/xen/bed.test
 
 # Those that need no Xen.
 LOCAL_TESTS = $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all $(CLI_TESTS)
@@ -26,15 +22,17 @@ check-quick:
 	@tests/run $(UNIT_TESTS) $(CLI_TESTS)
 
 check: build-tests
-	@tests/run $(LOCAL_TESTS) $(SWEEP_TESTS) $(XEN_TESTS)
+	@tests/run $(LOCAL_TESTS) $(SWEEP_TESTS) $(XEN_TESTS) $(XEN_PROGRAMS)
 
+check-full: export XEN_CUTS = 1
 check-full: build-tests
-	@tests/run $(LOCAL_TESTS) $(SWEEP_FULL_TESTS) $(XEN_FULL_TESTS)
-	@tests/run tests/xen/bed.sh
+	@tests/run $(LOCAL_TESTS) $(SWEEP_FULL_TESTS) $(XEN_FULL_TESTS) \
+		$(XEN_FULL_PROGRAMS)
 
 build-tests:
 	@tests/need quick xen
-	@$(MAKE) --no-print-directory -j2 all unit-tests sweep-tests
+	@$(MAKE) --no-print-directory -j2 all unit-tests sweep-tests \
+		xen-tests
 	@$(MAKE) --no-print-directory -j2 asan-tests fuzz-if-usable
 
 # Without clang's libFuzzer tests/fuzz/all counts as skipped.
