@@ -12,7 +12,7 @@ Q = $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo '  $(1)  $(2)')
 CC = gcc
 CFLAGS ?= -O2 -g
-PKGS = json-c libxxhash
+PKGS = json-c libxxhash libzstd
 XEN_PKGS = xenlight xlutil xentoollog
 
 # C as in Xen's tree (Config.mk), and what its own headers do not pass.
@@ -22,7 +22,7 @@ WARNINGS = -Wall -Wextra -Werror -Wdeclaration-after-statement \
 	-Wstrict-prototypes -Wmissing-declarations -Wshadow -Wformat-nonliteral
 ALL_CFLAGS = $(DIALECT) $(WARNINGS) $(CFLAGS) -pthread -I. -Ifront \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS = -pthread $(shell pkg-config --libs json-c 2>/dev/null)
+LIBS = -pthread $(shell pkg-config --libs json-c libzstd 2>/dev/null)
 XEN_LIBS = $(shell pkg-config --libs $(XEN_PKGS) 2>/dev/null)
 
 # What needs Xen to link; the tests put their own in its place.

@@ -208,6 +208,8 @@ static int create_words(int argc, char **argv, struct snap_create *req,
         req->name = cfg->name;
     if (!req->description)
         req->description = cfg->description;
+    if (!req->compress)
+        req->compress = cfg->compress;
     req->disks.each = cfg->disks;
     req->disks.neach = cfg->ndisks;
     req->keep = &cfg->keep;
@@ -228,6 +230,7 @@ int main_snapshot_create(int argc, char **argv)
         {"protect", 0, 0, OPT_PROTECT},
         {"quiet", 0, 0, 'q'},
         {"wait", 2, 0, 'w'},
+        {"compress", 1, 0, 'z'},
         COMMON_LONG_OPTS
     };
     struct snap_create req = { 0 };
@@ -241,7 +244,7 @@ int main_snapshot_create(int argc, char **argv)
     int opt, rc = SNAP_OK;
 
     init_output(&out, &env, &steps);
-    SWITCH_FOREACH_OPT(opt, "cd:ef:ilpqw::y", opts, "snapshot-create", 1) {
+    SWITCH_FOREACH_OPT(opt, "cd:ef:ilpqw::yz:", opts, "snapshot-create", 1) {
     case 'c':
         req.mode = SNAP_COLD;
         break;
@@ -275,6 +278,9 @@ int main_snapshot_create(int argc, char **argv)
         break;
     case 'y':
         req.disks.all = "copy";
+        break;
+    case 'z':
+        req.compress = optarg;
         break;
     }
     out.only_deleted = true;

@@ -24,12 +24,13 @@
 
 #define FILE_MAX (1u << 20)
 
-enum { KEY_NAME, KEY_DESCRIPTION, KEY_DISKS, KEY_MATCH, KEY_KEEP,
+enum { KEY_NAME, KEY_DESCRIPTION, KEY_COMPRESS, KEY_DISKS, KEY_MATCH, KEY_KEEP,
        KEY_COUNT = KEY_KEEP + RETAIN_RULES };
 
 static const char *const keys[KEY_COUNT] = {
     [KEY_NAME] = "name",
     [KEY_DESCRIPTION] = "description",
+    [KEY_COMPRESS] = "compress",
     [KEY_DISKS] = "disks",
     [KEY_MATCH] = "keep_match",
     [KEY_KEEP + RETAIN_LAST] = "keep_last",
@@ -326,6 +327,7 @@ static int take(XLU_Config *config, struct cfg *c, struct err *e)
 {
     if (get_string(config, KEY_NAME, &c->name, e) ||
         get_string(config, KEY_DESCRIPTION, &c->description, e) ||
+        get_string(config, KEY_COMPRESS, &c->compress, e) ||
         get_string(config, KEY_MATCH, &c->match, e) ||
         get_keep(config, &c->keep, e))
         return -1;

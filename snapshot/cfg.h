@@ -22,7 +22,7 @@
 #include "retain.h"
 
 struct cfg {
-    char *name, *description;       /* NULL if not given */
+    char *name, *description, *compress;    /* NULL if not given */
     struct disk_choice *disks;
     size_t ndisks;
     struct retain keep;

@@ -58,7 +58,8 @@ static int check_known(const struct snap_env *env, const char *word,
 
 static void check_space(struct job *j, struct err *problems)
 {
-    uint64_t room, need = (j->memory_kib + IMAGE_OVERHEAD_KIB) * 1024;
+    uint64_t size = (j->memory_kib + IMAGE_OVERHEAD_KIB) * 1024;
+    uint64_t room, need = memory_room(size, j->memory_level);
     struct err e;
 
     if (file_free_space(j->st->fd, &room, &e))
@@ -107,8 +108,10 @@ static int prepare_job(struct session *s, const struct snap_create *req,
     j->paused = req->paused;
     j->live = req->live && !cold;
     j->memory_kib = d->max_kib;
-    if (name_unique(unique, e))
+    if (memory_level(req->compress, &j->memory_level, e) ||
+        name_unique(unique, e))
         goto fail;
+    what.compress = j->memory_level > 0;
     if (plan_create(&what, d, &s->tree, &j->s, &j->plan, &problems)) {
         *e = problems;
         goto fail;
@@ -198,11 +201,13 @@ int snap_create(const struct snap_env *env, const struct snap_create *req,
 {
     struct session s;
     char *name = NULL, *domain = NULL;
+    unsigned level;
     int rc = -1;
 
     memset(made_r, 0, sizeof(*made_r));
     /* What can be said before waiting for the lock is said before. */
     if (name_expand(req->name, time(NULL), &name, e) ||
+        memory_level(req->compress, &level, e) ||
         check_known(env, req->domain, e) ||
         session_domain_name(req->domain, &domain, e) ||
         session_open(env, domain, true, false, req->wait_s, &s, e))

@@ -42,6 +42,7 @@ struct job {
     struct disk_host host;
     struct memory_writer *memory;
     uint64_t memory_kib;        /* expected size of the memory image */
+    unsigned memory_level;      /* of its compression (memory.h) */
     uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */
     uint64_t downtime_ms;
     struct snapshot *others;    /* of the domain, where layers are concerned */

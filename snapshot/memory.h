@@ -12,9 +12,10 @@
 /*
  * The memory image: libxl's save stream in xl's own save-file format, so
  * that "xl restore FILE" reads it (tools/xl/xl.h, struct save_file_header;
- * XEN-FACTS).  libxl writes into a pipe; a thread takes it from there to the
- * file and computes the checksum in the same pass.  A full disk, an I/O
- * error or a signal closes the pipe, which makes libxl give up at once.
+ * XEN-FACTS), or "zstd -dc FILE | xl restore /dev/stdin" if compressed.
+ *
+ * libxl writes into a pipe; a thread takes it from there.  A full disk, an
+ * I/O error or a signal closes the pipe, which makes libxl give up at once.
  *
  * Calling sequence: memory_create(), domain_suspend(memory_fd()),
  * memory_finish(), memory_sync(), memory_close().  memory_close() alone is
@@ -29,27 +30,41 @@
 #include "meta.h"
 #include "report.h"
 
+#define MEMORY_LEVEL_DEFAULT 1
+#define MEMORY_LEVEL_MAX 19
+
+/*
+ * "none" is level 0, "zstd" or "zstd:LEVEL" 1 to MEMORY_LEVEL_MAX; NULL is
+ * the default.
+ */
+int memory_level(const char *text, unsigned *level_r, struct err *e);
+/* Disk space that an image of so many bytes may take while it is made. */
+uint64_t memory_room(uint64_t size, unsigned level);
+
 struct memory_writer;
 
 /*
- * Makes META_MEMORY_FILE in the directory, replacing one that is there, and
- * writes the header with libxl's configuration.  expected is the size for
- * the progress, in bytes.
+ * Makes s->memory.file in the directory, replacing one that is there, and
+ * writes the header with s->config.  expected is the size for the progress,
+ * in bytes.
  */
-int memory_create(int dirfd, const char *what, const char *config,
-                  uint64_t expected, const struct reporter *rep,
-                  struct memory_writer **w_r, struct err *e);
+int memory_create(int dirfd, const struct snapshot *s, const char *what,
+                  unsigned level, uint64_t expected,
+                  const struct reporter *rep, struct memory_writer **w_r,
+                  struct err *e);
 int memory_fd(struct memory_writer *w);
 /*
- * After the last byte: closes the pipe, waits for the thread and fills in
- * s->memory.  The file is not on disk yet.  Its error is the cause if libxl
- * failed too.
+ * After libxl's last byte: all of it has arrived, and the guest may run.  Its
+ * error is the cause if libxl failed too.
  */
-int memory_finish(struct memory_writer *w, struct snapshot *s,
-                  struct err *e);
-int memory_sync(struct memory_writer *w, struct err *e);
+int memory_finish(struct memory_writer *w, struct err *e);
+/* Ends the compression, puts the file on disk and fills in s->memory. */
+int memory_sync(struct memory_writer *w, struct snapshot *s, struct err *e);
 void memory_close(struct memory_writer *w);
 
+/* The image is there and as long as recorded; nothing of it is read. */
+int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
+                      struct err *e);
 /* The image is there and as long as recorded; nothing of it is read. */
 int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
                       struct err *e);
@@ -57,16 +72,16 @@ int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
 int memory_verify(int dirfd, const struct snapshot *s, const char *what,
                   struct err *e);
 
+struct memory_reader;
+
 /* Reading it for "xl restore": memory_source is a proc.h source. */
-struct memory_reader {
-    int fd;
-    uint64_t done, total;
-    const struct reporter *rep;
-};
 int memory_open(int dirfd, const struct snapshot *s, const char *what,
-                const struct reporter *rep, struct memory_reader *r,
+                const struct reporter *rep, struct memory_reader **r_r,
                 struct err *e);
 ssize_t memory_source(void *reader, void *buf, size_t len);
+/* True, with the error, if memory_source() gave up. */
+bool memory_failed(const struct memory_reader *r, struct err *e);
+void memory_reader_close(struct memory_reader *r);
 
 #endif
 

@@ -25,6 +25,8 @@
 #define META_FORMAT "xl-snapshot"
 #define META_VERSION 1
 #define META_MEMORY_FILE "memory.xl"
+#define META_MEMORY_ZSTD "memory.xl.zst"
+#define META_MEMORY_SPOOL "memory.xl.spool"      /* while it is made */
 
 struct snapshot_disk {
     char *vdev;             /* xvda, hda ... */

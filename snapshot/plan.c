@@ -211,8 +211,9 @@ static void draft_snapshot(const struct plan_create *req,
     draft->domain.uuid = mem_strdup(dom->uuid);
     draft->domain.type = mem_strdup(dom->type);
     draft->domain.state = mem_strdup(domain_state_name(dom->state));
-    draft->memory.file = mem_strdup(META_MEMORY_FILE);
-    draft->memory.compression = mem_strdup("none");
+    draft->memory.file = mem_strdup(req->compress ? META_MEMORY_ZSTD :
+                                    META_MEMORY_FILE);
+    draft->memory.compression = mem_strdup(req->compress ? "zstd" : "none");
     draft->memory.checksum = mem_strdup("");
     draft->config = mem_strdup(dom->config ? dom->config : "{}");
 }

@@ -81,6 +81,7 @@ struct plan_create {
     const char *description;    /* or NULL */
     const struct disk_wish *disks;
     const char *unique;         /* disk.h, struct disk_request */
+    bool compress;              /* the memory image */
     uint64_t now;               /* seconds since the epoch */
     bool cold;                  /* the domain is destroyed and restored */
     bool paused;                /* and left paused */

@@ -27,6 +27,7 @@
 #include "proc.h"
 
 #define OUT_MAX (16u << 20)     /* of a program's stdout */
+#define IN_PIPE (1 << 20)
 #define TICK_MS 100             /* a child may end without closing its pipes */
 
 /* cron's PATH has no sbin, where xl and the LVM tools are. */
@@ -172,8 +173,11 @@ static int start(struct running *r, struct err *e)
     r->out = out[0];
     r->err = err[0];
     in[1] = out[0] = err[0] = -1;
-    if (r->in >= 0)
+    if (r->in >= 0) {
         fcntl(r->in, F_SETFL, O_NONBLOCK);
+        /* What we prepare while it is busy; refused, it is less. */
+        (void)fcntl(r->in, F_SETPIPE_SZ, IN_PIPE);
+    }
     fcntl(r->out, F_SETFL, O_NONBLOCK);
     fcntl(r->err, F_SETFL, O_NONBLOCK);
     rc = 0;

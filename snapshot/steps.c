@@ -195,12 +195,12 @@ static int save_once(struct job *j, struct err *e)
     struct err why;
 
     if (dirfd < 0 ||
-        memory_create(dirfd, what, j->s.config, j->memory_kib * 1024, j->rep,
-                      &j->memory, e))
+        memory_create(dirfd, &j->s, what, j->memory_level,
+                      j->memory_kib * 1024, j->rep, &j->memory, e))
         goto out;
     rc = suspend(j, e);
     /* A full disk makes libxl fail too; the disk is what the user needs. */
-    if (memory_finish(j->memory, &j->s, &why)) {
+    if (memory_finish(j->memory, &why)) {
         *e = why;
         rc = -1;
     }
@@ -267,16 +267,17 @@ static int restore_paused(struct job *j, enum store_state state,
                           struct err *e)
 {
     char *what = store_file_path(j->st, state, j->s.name, j->s.memory.file);
-    struct memory_reader r = { .fd = -1 };
+    struct memory_reader *r = NULL;
     int dirfd = store_dir(j->st, state, j->s.name, e), rc = -1;
 
     if (dirfd < 0 || memory_open(dirfd, &j->s, what, j->rep, &r, e))
         goto out;
-    rc = domain_restore(memory_source, &r, e);
+    rc = domain_restore(memory_source, r, e);
+    if (memory_failed(r, e))
+        rc = -1;
 
 out:
-    if (r.fd >= 0)
-        close(r.fd);
+    memory_reader_close(r);
     if (dirfd >= 0)
         close(dirfd);
     free(what);
@@ -291,7 +292,7 @@ static int close_domain(struct job *j, const struct step *step,
                         struct err *e)
 {
     (void)step;
-    if (memory_sync(j->memory, e) ||
+    if (memory_sync(j->memory, &j->s, e) ||
         store_save(j->st, STORE_NEW, &j->s, e))
         return -1;
     disk_host_close(&j->host);
@@ -420,7 +421,7 @@ static int record(struct job *j, const struct step *step, struct err *e)
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_record(&j->host, &j->s.disks[i], e))
             return -1;
-    if (memory_sync(j->memory, e))
+    if (memory_sync(j->memory, &j->s, e))
         return -1;
     return store_save(j->st, STORE_NEW, &j->s, e);
 }

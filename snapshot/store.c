@@ -475,8 +475,8 @@ int store_remove(struct store *st, enum store_state state, const char *name,
                  struct err *e)
 {
     static const char *const ours[] = {
-        META_MEMORY_FILE, META_MEMORY_FILE ".zst", SNAPSHOT_JSON,
-        "." SNAPSHOT_JSON ".tmp",
+        META_MEMORY_FILE, META_MEMORY_ZSTD, META_MEMORY_SPOOL,
+        SNAPSHOT_JSON, "." SNAPSHOT_JSON ".tmp",
     };
     char *dir = dir_name(state, name);
     char *what = mem_printf("%s/%s", st->path, dir);

@@ -222,27 +222,41 @@ static bool is_memory(const char *path)
     return base && !strncmp(base, "/memory.xl", 10);
 }
 
-/* The memory image grows by len bytes: a point at each MiB it reaches. */
-static int memory_point(size_t len)
+/* A file that one thread writes: the memory image, its spool. */
+struct growth {
+    const char *class;
+    uint64_t done;
+    bool begun;
+};
+
+/* It grows by len bytes: a point at each MiB it reaches. */
+static int growth_point(struct growth *g, size_t len)
 {
-    static uint64_t done;
-    static bool begun;
     uint64_t n;
 
-    for (n = begun ? done / MIB + 1 : 0; n <= (done + len) / MIB; n++) {
+    for (n = g->begun ? g->done / MIB + 1 : 0; n <= (g->done + len) / MIB;
+         n++) {
         char what[64];
         const char *mode;
 
         snprintf(what, sizeof(what), "%u MiB", (unsigned)n);
-        mode = spec_mode("mem", (unsigned)n + 1, what);
-        begun = true;
+        mode = spec_mode(g->class, (unsigned)n + 1, what);
+        g->begun = true;
         errno = !strcmp(mode, "enospc") ? ENOSPC : EIO;
         if (!strcmp(mode, "enospc") || !strcmp(mode, "eio"))
             return -1;
         fault_mode(mode);
     }
-    done += len;
+    g->done += len;
     return 0;
+}
+
+static int memory_point(const char *path, size_t len)
+{
+    static struct growth image = { "mem", 0, false };
+    static struct growth spool = { "spool", 0, false };
+
+    return growth_point(strstr(path, ".spool") ? &spool : &image, len);
 }
 
 ssize_t __real_write(int fd, const void *buf, size_t len);
@@ -280,7 +294,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
     if (off || !fd_path(fd, path, sizeof(path)))
         return __real_write(fd, buf, len);
     if (is_memory(path))
-        return memory_point(len) ? -1 : __real_write(fd, buf, len);
+        return memory_point(path, len) ? -1 : __real_write(fd, buf, len);
     if (io_point("write", path, &torn))
         return -1;
     if (!torn)

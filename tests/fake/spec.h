@@ -17,6 +17,7 @@
  *   txn     points of txn.c                       error kill int term hup
  *   io      calls on files of the store, images   enospc eio kill torn
  *   mem     MiB of the memory image               enospc eio kill int ...
+ *   spool   MiB that wait for their compression   enospc eio kill int ...
  *   qmp     commands to QEMU                      error lost gone hang kill
  *   xen     calls to the hypervisor               error lost kill late
  *   img     runs of qemu-img                      fail lost hang

@@ -28,6 +28,7 @@
 #include "state.h"
 #include "snapshot/clock.h"
 #include "snapshot/mem.h"
+#include "snapshot/meta.h"
 
 #define RUN_MS 60000
 #define END_MS 10000
@@ -493,6 +494,34 @@ static void look_meta(struct scene *s, const char *name, const char *path,
     json_object_put(o);
 }
 
+static bool is_memory_image(const char *name)
+{
+    return !strcmp(name, META_MEMORY_FILE) || !strcmp(name, META_MEMORY_ZSTD);
+}
+
+static void look_images(const char *dir, const char *snapshot,
+                        struct text *t)
+{
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, alphasort), i;
+    size_t len;
+
+    for (i = 0; i < n; i++) {
+        if (is_memory_image(list[i]->d_name)) {
+            char *file = mem_printf("%s/%s", dir, list[i]->d_name);
+            char *image = slurp(file, &len);
+
+            text_add(t, "%s: %s %016" PRIx64 "\n", snapshot,
+                     list[i]->d_name,
+                     image ? (uint64_t)XXH3_64bits(image, len) : 0);
+            free(image);
+            free(file);
+        }
+        free(list[i]);
+    }
+    free(list);
+}
+
 static void look_store(struct scene *s, json_object *stamps, struct text *t)
 {
     char *dir = scene_path(s, "store/" DOMAIN);
@@ -506,14 +535,9 @@ static void look_store(struct scene *s, json_object *stamps, struct text *t)
 
         if (!lstat(path, &st) && S_ISDIR(st.st_mode)) {
             char *meta = mem_printf("%s/snapshot.json", path);
-            char *file = mem_printf("%s/memory.xl", path);
-            char *image = slurp(file, &len);
 
             look_meta(s, list[i]->d_name, meta, stamps, t);
-            text_add(t, "%s: memory %016" PRIx64 "\n", list[i]->d_name,
-                     image ? (uint64_t)XXH3_64bits(image, len) : 0);
-            free(image);
-            free(file);
+            look_images(path, list[i]->d_name, t);
             free(meta);
         } else if (strcmp(list[i]->d_name, ".lock")) {
             char *text = slurp(path, &len);
@@ -638,7 +662,7 @@ static void stray_in(const char *dir, int depth, struct text *why)
         bool known = is_dir ? name[0] != '.' && depth < 2 :
                      depth == 1 ? !strcmp(name, ".lock") ||
                                   !strcmp(name, "domain.json") :
-                     depth == 2 ? !strcmp(name, "memory.xl") ||
+                     depth == 2 ? is_memory_image(name) ||
                                   !strcmp(name, "snapshot.json") : false;
 
         if (!known)

@@ -64,6 +64,8 @@ struct op {
 
 static const struct op ops[] = {
     { "create", { CREATE, DOMAIN, "new" }, .all = true, .snapshot = "new" },
+    { "create-raw", { CREATE, "-znone", DOMAIN, "new" }, .all = true,
+      .snapshot = "new" },
     { "create-paused", { CREATE, "-p", DOMAIN, "new" }, .snapshot = "new",
       .leaves = "paused" },
     { "revert", { REVERT, DOMAIN, "s1" }, .all = true, .snapshot = "s1" },
@@ -577,6 +579,7 @@ static const struct { const char *class, *title, *modes[12]; } classes[] = {
     { "io", "file I/O", { "eio", "enospc", "kill", "torn", "+eio",
                           "+enospc" } },
     { "mem", "writing memory", { "eio", "enospc", "kill", "int" } },
+    { "spool", "spooling memory", { "eio", "enospc", "kill", "int" } },
     { "qmp", "QEMU's monitor", { "error", "lost", "gone", "kill", "late",
                                  "hang" } },
     { "xen", "libxl", { "error", "lost", "kill", "late" } },

@@ -54,17 +54,20 @@ static void good(void)
 
     check(!read_cfg("# a comment\n\nname = \"before\"\n"
                     "description = 'two words'\n"
+                    "compress = \"zstd:3\"\n"
                     "disks = [ 'vdev=xvda,type=internal',\n"
                     "          'vdev=xvdb, type=none', ]\n", NULL, &c, &e),
           "a configuration is read");
     check(c.name && !strcmp(c.name, "before") && c.description &&
-          !strcmp(c.description, "two words") && c.ndisks == 2 &&
+          !strcmp(c.description, "two words") && c.compress &&
+          !strcmp(c.compress, "zstd:3") && c.ndisks == 2 &&
           !strcmp(c.disks[0].vdev, "xvda") &&
           !strcmp(c.disks[0].type, "internal") &&
           !strcmp(c.disks[1].vdev, "xvdb") &&
           !strcmp(c.disks[1].type, "none"), "with all that it says");
     cfg_free(&c);
-    check(!read_cfg("", NULL, &c, &e) && !c.name && !c.ndisks,
+    check(!read_cfg("", NULL, &c, &e) && !c.name && !c.compress &&
+          !c.ndisks,
           "an empty one is fine");
     cfg_free(&c);
     check(!read_cfg(NULL, NULL, &c, &e) && !c.name, "so is none");

@@ -162,6 +162,26 @@ static void create_order(void)
     meta_free(&s);
 }
 
+static void memory_image(void)
+{
+    static const struct disk_wish none;
+    struct plan_create req = { .name = "snap1", .disks = &none };
+    struct snapshot s;
+    struct plan p;
+    struct err e = { 0 };
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        req.compress = i;
+        plan_create(&req, &dom, &no_tree, &s, &p, &e);
+        check(!strcmp(s.memory.file, i ? "memory.xl.zst" : "memory.xl") &&
+              !strcmp(s.memory.compression, i ? "zstd" : "none"),
+              "the memory image, compressed: %u", i);
+        plan_free(&p);
+        meta_free(&s);
+    }
+}
+
 static void parent(void)
 {
     struct tree t = { .n = 1, .nodes = mem_zalloc(1, sizeof(*t.nodes)) };
@@ -347,6 +367,7 @@ int main(void)
     verbs();
     create();
     create_order();
+    memory_image();
     parent();
     states();
     kinds();

@@ -1,0 +1,92 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/*
+ * Of the memory image's writer and reader alone: the sink of a new file, and
+ * the compression.
+ */
+
+#ifndef SNAPSHOT_MEMORY_FILE_H
+#define SNAPSHOT_MEMORY_FILE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "err.h"
+#include "report.h"
+
+#define MEMORY_CHUNK (1u << 20)
+
+/* tools/xl/xl.h; all numbers in the host's byte order. */
+struct memory_header {
+    char magic[32];
+    uint32_t byteorder;
+    uint32_t mandatory_flags;
+    uint32_t optional_flags;
+    uint32_t optional_data_len;
+};
+
+extern const char memory_magic[32];
+#define MEMORY_BYTEORDER 0x01020304u
+#define MEMORY_FLAG_JSON 1u
+#define MEMORY_FLAG_STREAM_V2 2u
+
+/* A file whose checksum is computed as it is written. */
+struct memory_file {
+    int fd;
+    const char *what;
+    XXH3_state_t *hash;
+    uint64_t stored;
+};
+
+int memory_file_put(struct memory_file *f, const void *data, size_t len,
+                    struct err *e);
+
+XXH3_state_t *memory_hash(struct err *e);
+/* As the metadata has it; the caller's to free. */
+char *memory_checksum(const XXH3_state_t *hash);
+/* All signals are blocked in it: they are for the main thread. */
+int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
+                  struct err *e);
+
+/*
+ * Compression in the background.  The stream goes into a spool, a file
+ * without a name that is mostly cache; a thread of low priority follows,
+ * compresses it into the sink and gives back the spool's blocks.  So the
+ * guest is stopped neither for the compressor nor, where that keeps up, for
+ * the disk.
+ */
+struct memory_pack;
+
+int memory_pack_start(int dirfd, struct memory_file *to, unsigned level,
+                      const struct reporter *rep, struct memory_pack **p_r,
+                      struct err *e);
+/* Fails without an error of its own if the compression has failed. */
+int memory_pack_put(struct memory_pack *p, const void *data, size_t len,
+                    struct err *e);
+/* The stream is complete. */
+void memory_pack_end(struct memory_pack *p);
+/* Waits; gives up at once if the stream was not complete. */
+int memory_pack_wait(struct memory_pack *p, struct err *e);
+void memory_pack_close(struct memory_pack *p);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,407 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <zstd.h>
+
+#include "snapshot/file.h"
+#include "snapshot/mem.h"
+#include "snapshot/memory.h"
+#include "snapshot/memory_file.h"
+#include "snapshot/proc.h"
+#include "tests/unit/fixture.h"
+#include "tests/unit/unit.h"
+
+/* More than any pipe and any block of zstd. */
+#define SIZE (5u * MEMORY_CHUNK + 12345)
+
+static const char *const ways[] = { "none", "zstd", "zstd:9" };
+#define NWAYS (sizeof(ways) / sizeof(ways[0]))
+
+static int dirfd;
+static char *memory;            /* of the guest */
+
+/* Half of it repeats, a quarter is zero, the rest is noise. */
+static void make_memory(void)
+{
+    uint64_t x = 88172645463325252ull;
+    size_t i;
+
+    memory = mem_zalloc(SIZE, 1);
+    for (i = 0; i < SIZE; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        switch (i >> 16 & 3) {
+        case 0:
+            memory[i] = (char)x;
+            break;
+        case 1:
+            break;
+        default:
+            memory[i] = "a guest's page "[i % 15];
+        }
+    }
+}
+
+/* A snapshot whose image will be made so. */
+static void draft(const char *way, struct snapshot *s, unsigned *level)
+{
+    struct err e;
+
+    fixture_snapshot("a", NULL, s);
+    if (memory_level(way, level, &e))
+        check(false, "compression %s: %s", way, e.text);
+    free(s->memory.file);
+    free(s->memory.compression);
+    free(s->memory.checksum);
+    s->memory.file = mem_strdup(*level ? META_MEMORY_ZSTD :
+                                META_MEMORY_FILE);
+    s->memory.compression = mem_strdup(*level ? "zstd" : "none");
+    s->memory.checksum = mem_strdup("");
+    s->memory.size = s->memory.stored_size = 0;
+}
+
+static char *file_of(const struct snapshot *s)
+{
+    return unit_path(s->memory.file);
+}
+
+/* libxl's part: bytes, 0 if the pipe was closed early. */
+static bool save(struct memory_writer *w, size_t len)
+{
+    return !file_write_all(memory_fd(w), memory, len);
+}
+
+static int make(const char *way, size_t len, struct snapshot *s,
+                struct err *e)
+{
+    struct memory_writer *w = NULL;
+    unsigned level;
+    int rc = -1;
+
+    draft(way, s, &level);
+    if (!memory_create(dirfd, s, "image", level, SIZE, NULL, &w, e) &&
+        save(w, len) && !memory_finish(w, e))
+        rc = memory_sync(w, s, e);
+    memory_close(w);
+    return rc;
+}
+
+/* Reads the image to its end; -1 with the error, else all bytes. */
+static ssize_t read_all(const struct snapshot *s, size_t piece, char **out_r,
+                        struct err *e)
+{
+    struct memory_reader *r;
+    size_t room = s->memory.size + 2 * 65536, len = 0;
+    char *out = mem_zalloc(room, 1);
+    ssize_t n = -1;
+
+    if (!memory_open(dirfd, s, "image", NULL, &r, e)) {
+        while ((n = memory_source(r, out + len, piece)) > 0 &&
+               (len += (size_t)n) + piece < room)
+            ;
+        if (memory_failed(r, e) != (n < 0))
+            check(false, "a failure has a reason");
+        memory_reader_close(r);
+    }
+    if (out_r)
+        *out_r = out;
+    else
+        free(out);
+    return n < 0 ? -1 : (ssize_t)len;
+}
+
+static bool is_whole(const char *out, ssize_t len, const struct snapshot *s,
+                     size_t size)
+{
+    size_t head = sizeof(struct memory_header) + sizeof(uint32_t) +
+                  strlen(s->config) + 1;
+
+    return len == (ssize_t)(head + size) &&
+           !memcmp(out, memory_magic, sizeof(memory_magic)) &&
+           !strcmp(out + head - strlen(s->config) - 1, s->config) &&
+           !memcmp(out + head, memory, size);
+}
+
+/* As the manual says: zstd -dc FILE. */
+static bool tool_reads(const char *file, const struct snapshot *s)
+{
+    const char *const argv[] = { "zstd", "-dc", file, NULL };
+    struct proc p = { .argv = argv };
+    struct err e;
+    bool ok = !proc_run(&p, &e) && is_whole(p.out, (ssize_t)p.out_len, s,
+                                          SIZE);
+
+    free(p.out);
+    return ok;
+}
+
+static void there_and_back(const char *way)
+{
+    struct snapshot s;
+    struct stat st;
+    struct err e;
+    char *file, *out;
+    ssize_t n;
+
+    check_ok(make(way, SIZE, &s, &e), &e, "%s: an image is made", way);
+    file = file_of(&s);
+    check(unit_mode(file) == 0600 && !stat(file, &st) &&
+          (uint64_t)st.st_size == s.memory.stored_size,
+          "%s: for root alone, and as long as recorded", way);
+    check_ok(memory_verify(dirfd, &s, "image", &e), &e, "%s: it is whole",
+             way);
+    n = read_all(&s, 65536, &out, &e);
+    check(is_whole(out, n, &s, SIZE) && s.memory.size == (uint64_t)n,
+          "%s: it gives back header, configuration and memory", way);
+    free(out);
+    n = read_all(&s, 997, &out, &e);
+    check(is_whole(out, n, &s, SIZE), "%s: in odd pieces too", way);
+    free(out);
+    if (strcmp(way, "none")) {
+        check(tool_reads(file, &s), "%s: zstd -dc reads it", way);
+        check(s.memory.stored_size < s.memory.size / 2, "%s: it is smaller",
+              way);
+    }
+    check(!unit_mode("memory.xl.spool"), "%s: no spool is left", way);
+    free(file);
+    meta_free(&s);
+}
+
+/* zstd's own checksum finds what matters without ours. */
+static bool is_read_wrong(const struct snapshot *s, size_t size)
+{
+    struct err e;
+    char *out;
+    ssize_t n = read_all(s, 4096, &out, &e);
+    bool wrong = n >= 0 && !is_whole(out, n, s, size);
+
+    free(out);
+    return wrong;
+}
+
+/* Every cut and a change of any byte is noticed before anything is done. */
+static void damage(const char *way)
+{
+    const size_t size = 100000;
+    struct snapshot s;
+    struct err e;
+    char *file, *good;
+    size_t len, i, step;
+    bool cut = true, flip = true, read = true;
+
+    check_ok(make(way, size, &s, &e), &e, "%s: a small image", way);
+    file = file_of(&s);
+    good = unit_get(file, &len);
+    step = len / 199 + 1;
+    for (i = 0; i < len; i += i < 64 ? 1 : step) {
+        unit_put(file, good, i);
+        cut = cut && is_err(memory_verify(dirfd, &s, "image", &e), &e,
+                            SNAP_FAILED, "image") &&
+              read_all(&s, 4096, NULL, &e) == -1;
+        good[i] ^= 0x10;
+        unit_put(file, good, len);
+        flip = flip && is_err(memory_verify(dirfd, &s, "image", &e), &e,
+                              SNAP_FAILED, "image");
+        read = read && (!strcmp(way, "none") || !is_read_wrong(&s, size));
+        good[i] ^= 0x10;
+    }
+    check(cut, "%s: no shortened image passes", way);
+    check(flip, "%s: no changed image passes", way);
+    check(read, "%s: xl restore never gets other bytes", way);
+    good = mem_grow(good, len + 1, 1);
+    unit_put(file, good, len + 1);
+    check_err(memory_verify(dirfd, &s, "image", &e), &e, SNAP_FAILED,
+              "longer than recorded", "%s: a longer one", way);
+    free(good);
+    free(file);
+    meta_free(&s);
+}
+
+/* What is stored as image of so many bytes, with its right checksum. */
+static void put_image(struct snapshot *s, const void *data, size_t len,
+                      uint64_t size)
+{
+    struct err e;
+    XXH3_state_t *hash = memory_hash(&e);
+    unsigned level;
+    char *file;
+
+    draft("zstd", s, &level);
+    file = file_of(s);
+    unit_put(file, data, len);
+    XXH3_64bits_update(hash, data, len);
+    free(s->memory.checksum);
+    s->memory.checksum = memory_checksum(hash);
+    s->memory.size = size;
+    s->memory.stored_size = len;
+    XXH3_freeState(hash);
+    free(file);
+}
+
+static size_t compress(const void *in, size_t len, int window, void *out,
+                       size_t room)
+{
+    ZSTD_CCtx *c = ZSTD_createCCtx();
+    size_t n;
+
+    ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, window);
+    /* The size in the frame would make the window that small. */
+    ZSTD_CCtx_setParameter(c, ZSTD_c_contentSizeFlag, 0);
+    if (window > 25)
+        ZSTD_CCtx_setParameter(c, ZSTD_c_enableLongDistanceMatching, 1);
+    n = ZSTD_compress2(c, out, room, in, len);
+    ZSTD_freeCCtx(c);
+    return n;
+}
+
+static void hostile(void)
+{
+    size_t big = 16 * MEMORY_CHUNK, room = ZSTD_compressBound(big), n, i;
+    char *zeros = mem_zalloc(big, 1), *out = mem_zalloc(room, 1);
+    struct snapshot s;
+    struct err e;
+
+    memcpy(zeros, memory_magic, sizeof(memory_magic));
+    n = compress(zeros, big, 20, out, room);
+    put_image(&s, out, n, 1000);
+    check_err((int)read_all(&s, 65536, NULL, &e), &e, SNAP_FAILED,
+              "more than recorded", "a bomb: %zu bytes of %zu", n, big);
+    meta_free(&s);
+
+    put_image(&s, out, n, big + 1);
+    check_err((int)read_all(&s, 65536, NULL, &e), &e, SNAP_FAILED,
+              "less than recorded", "less than the metadata says");
+    meta_free(&s);
+
+    n = compress(zeros, big, 27, out, room);
+    put_image(&s, out, n, big);
+    check_err(memory_verify(dirfd, &s, "image", &e), &e, SNAP_FAILED,
+              "damaged", "a window that would take 128 MiB");
+    meta_free(&s);
+
+    /* Skippable frames hold nothing: only the file's length bounds them. */
+    memset(out, 0, 4096);
+    for (i = 0; i + 8 <= 4096; i += 8)
+        memcpy(out + i, "\x50\x2a\x4d\x18\0\0\0\0", 8);
+    put_image(&s, out, 4096, 100);
+    check_err((int)read_all(&s, 65536, NULL, &e), &e, SNAP_FAILED,
+              "less than recorded", "frames without content");
+    meta_free(&s);
+
+    put_image(&s, "hello", 5, 5);
+    check_err(memory_verify(dirfd, &s, "image", &e), &e, SNAP_FAILED,
+              "damaged", "a file that is not of zstd");
+    meta_free(&s);
+
+    n = compress("not xl's, but more than xl's header has, of bytes", 48, 20,
+                 out, room);
+    put_image(&s, out, n, 48);
+    check_err(memory_verify(dirfd, &s, "image", &e), &e, SNAP_FAILED,
+              "not a memory image", "a stream that is not xl's");
+    meta_free(&s);
+
+    put_image(&s, "", 0, 0);
+    check_err(memory_verify(dirfd, &s, "image", &e), &e, SNAP_FAILED,
+              "not a memory image", "nothing at all");
+    meta_free(&s);
+
+    put_image(&s, out, n, 48);
+    free(s.memory.compression);
+    s.memory.compression = mem_strdup("lzma");
+    check_err(memory_verify(dirfd, &s, "image", &e), &e, SNAP_FAILED,
+              "'lzma'", "a compression of a later version");
+    meta_free(&s);
+    free(out);
+    free(zeros);
+}
+
+static void levels(void)
+{
+    static const char *const bad[] = {
+        "", "lz4", "zstd:", "zstd:0", "zstd:20", "zstd:-1", "zstd: 1",
+        "zstd:1x", "zstd:99999999999999999999", "ZSTD", "none:1",
+    };
+    unsigned level = 99;
+    struct err e;
+    size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        check_err(memory_level(bad[i], &level, &e), &e, SNAP_USAGE,
+                  "zstd:LEVEL", "no compression '%s'", bad[i]);
+    check(!memory_level(NULL, &level, &e) && level == MEMORY_LEVEL_DEFAULT,
+          "the default");
+    check(!memory_level("none", &level, &e) && level == 0, "none");
+    check(!memory_level("zstd:19", &level, &e) && level == 19, "zstd:19");
+    check(memory_room(1u << 20, 0) == 1u << 20 &&
+          memory_room(1u << 20, 1) > 1u << 20,
+          "room for what does not compress");
+}
+
+/* At each stage: no thread, descriptor or spool is left. */
+static void given_up(void)
+{
+    size_t before = unit_open_fds(), i, stage;
+
+    for (i = 0; i < NWAYS; i++)
+        for (stage = 0; stage < 4; stage++) {
+            struct memory_writer *w;
+            struct snapshot s;
+            struct err e;
+            unsigned level;
+
+            draft(ways[i], &s, &level);
+            if (memory_create(dirfd, &s, "image", level, SIZE, NULL, &w, &e))
+                break;
+            if (stage > 0)
+                save(w, SIZE);
+            if (stage > 1 && memory_finish(w, &e))
+                break;
+            if (stage > 2 && memory_sync(w, &s, &e))
+                break;
+            memory_close(w);
+            meta_free(&s);
+        }
+    check(i == NWAYS && unit_open_fds() == before,
+          "closing is right at any point");
+    memory_close(NULL);
+}
+
+static void no_directory(void)
+{
+    struct memory_writer *w = NULL;
+    struct snapshot s;
+    struct err e;
+    unsigned level;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        draft(ways[i], &s, &level);
+        check_err(memory_create(-1, &s, "image", level, SIZE, NULL, &w, &e),
+                  &e, SNAP_FAILED, "image", "%s: nowhere to write", ways[i]);
+        meta_free(&s);
+    }
+}
+
+int main(void)
+{
+    size_t i;
+
+    dirfd = open(unit_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    make_memory();
+    levels();
+    for (i = 0; i < NWAYS; i++)
+        there_and_back(ways[i]);
+    for (i = 0; i < 2; i++)
+        damage(ways[i]);
+    hostile();
+    given_up();
+    no_directory();
+    free(memory);
+    close(dirfd);
+    return unit_done();
+}
