@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_scan.h"
 #include "mem.h"
 #include "meta.h"
 #include "name.h"
@@ -277,6 +278,59 @@ static void add_part(json_object *o, const struct snapshot_disk *d)
     add_opt_str(o, "discard", d->discard);
 }
 
+int meta_parse_text(const char *text, size_t len, const char *what,
+                    struct snapshot *s, struct err *e)
+{
+    const char *config;
+    char *rest = NULL;
+    size_t config_len;
+    json_object *o;
+    int rc = -1;
+
+    if (len <= JSON_MAX_SIZE &&
+        json_scan_member(text, len, "config", &config, &config_len) &&
+        *config == '{')
+        rest = mem_printf("%.*s{}%s", (int)(config - text), text,
+                          config + config_len);
+    o = json_parse_object(rest ? rest : text, rest ? strlen(rest) : len,
+                          what, e);
+    if (o)
+        rc = meta_parse(o, what, s, e);
+    if (!rc && rest) {
+        free(s->config);
+        s->config = mem_printf("%.*s", (int)config_len, config);
+        json_object_put(s->raw);
+        s->raw = NULL;
+        s->text = rest;
+        rest = NULL;
+    }
+    json_object_put(o);
+    free(rest);
+    return rc;
+}
+
+/* An object that is written as its text says. */
+static int write_verbatim(json_object *o, struct printbuf *to, int level,
+                          int flags)
+{
+    char *text = flags & JSON_C_TO_STRING_PRETTY ?
+                 json_scan_pretty(json_object_get_userdata(o), level) :
+                 json_scan_compact(json_object_get_userdata(o));
+    int rc = printbuf_memappend(to, text, (int)strlen(text));
+
+    free(text);
+    return rc;
+}
+
+static json_object *verbatim(const char *text)
+{
+    json_object *o = json_object_new_object();
+
+    json_object_set_serializer(o, write_verbatim, mem_strdup(text),
+                               json_object_free_userdata);
+    return o;
+}
+
 static json_object *disk_to_json(const struct snapshot_disk *d)
 {
     json_object *o = json_object_new_object();
@@ -333,16 +387,31 @@ static json_object *new_json(const struct snapshot *s)
     return o;
 }
 
+/* A copy of what was parsed; it could be then, so it can be now. */
+static json_object *parsed(const struct snapshot *s)
+{
+    json_object *o = NULL;
+    struct err e;
+
+    if (s->raw && json_object_deep_copy(s->raw, &o, NULL))
+        abort();
+    if (s->text) {
+        o = json_parse_object(s->text, strlen(s->text), s->name, &e);
+        if (!o)
+            abort();
+        json_object_object_add(o, "config", verbatim(s->config));
+    }
+    return o;
+}
+
 json_object *meta_to_json(const struct snapshot *s)
 {
-    json_object *o = NULL, *disks = NULL;
+    json_object *o = parsed(s), *disks = NULL;
     size_t i;
 
-    if (!s->raw)
+    if (!o)
         return new_json(s);
     /* What may change in a snapshot that exists. */
-    if (json_object_deep_copy(s->raw, &o, NULL))
-        abort();
     json_add_str(o, "parent", s->parent);
     json_add_bool(o, "protected", s->protected);
     json_object_object_get_ex(o, "disks", &disks);
@@ -395,6 +464,7 @@ void meta_free(struct snapshot *s)
     free(s->memory.compression);
     free(s->memory.checksum);
     free(s->config);
+    free(s->text);
     json_object_put(s->raw);
     memset(s, 0, sizeof(*s));
 }

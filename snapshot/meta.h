@@ -59,12 +59,17 @@ struct snapshot {
     struct snapshot_disk *disks;
     size_t ndisks;
     char *config;                       /* libxl's JSON */
-    json_object *raw;                   /* what was parsed: keeps its keys */
+    /* What was parsed, as it keeps its keys: one of the two, or neither. */
+    json_object *raw;
+    char *text;                         /* but for the configuration */
 };
 
 /* "what" names the source in errors; s is freed again on failure. */
 int meta_parse(json_object *o, const char *what, struct snapshot *s,
                struct err *e);
+/* Of a file: the configuration stays text, which is faster. */
+int meta_parse_text(const char *text, size_t len, const char *what,
+                    struct snapshot *s, struct err *e);
 /* The caller's to put.  Keys of a later minor version are kept. */
 json_object *meta_to_json(const struct snapshot *s);
 void meta_free(struct snapshot *s);

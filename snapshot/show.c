@@ -130,23 +130,29 @@ static json_object *with_current(const struct tree *t,
     return o;
 }
 
+/* One by one: all of a large store's would take a hundred megabytes. */
 static void show_json(const struct tree *t, const char *name)
 {
-    json_object *arr = json_object_new_array();
     size_t *order = tree_walk(t, NULL), i;
-    char *text;
+    const char *before = "[";
 
     for (i = 0; i < t->n; i++) {
         const struct snapshot *s = &t->nodes[order[i]].s;
+        json_object *o;
+        char *text;
 
-        if (!name || !strcmp(s->name, name))
-            json_object_array_add(arr, with_current(t, s));
+        if (name && strcmp(s->name, name))
+            continue;
+        o = with_current(t, s);
+        text = meta_text(o);
+        text[strlen(text) - 1] = '\0';      /* its new line */
+        printf("%s\n%s", before, text);
+        before = ",";
+        free(text);
+        json_object_put(o);
     }
-    text = meta_text(arr);
-    fputs(text, stdout);
-    free(text);
+    puts(*before == '[' ? "[]" : "\n]");
     free(order);
-    json_object_put(arr);
 }
 
 static void show_one(const struct tree *t, const struct snapshot *s,

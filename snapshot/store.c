@@ -382,7 +382,6 @@ int store_load(struct store *st, enum store_state state, const char *name,
                struct snapshot *s, struct err *e)
 {
     char *what = store_file_path(st, state, name, SNAPSHOT_JSON);
-    json_object *o = NULL;
     char *text = NULL;
     size_t len;
     int rc = -1;
@@ -391,8 +390,7 @@ int store_load(struct store *st, enum store_state state, const char *name,
     if (fd < 0 || file_read(fd, SNAPSHOT_JSON, JSON_MAX_SIZE, what, &text,
                             &len, e))
         goto out;
-    o = json_parse_object(text, len, what, e);
-    if (!o || meta_parse(o, what, s, e))
+    if (meta_parse_text(text, len, what, s, e))
         goto out;
     if (strcmp(s->name, name)) {
         err_set(e, SNAP_FAILED, "%s: 'name' is '%s', not the directory's",
@@ -412,7 +410,6 @@ int store_load(struct store *st, enum store_state state, const char *name,
 out:
     if (fd >= 0)
         close(fd);
-    json_object_put(o);
     free(text);
     free(what);
     return rc;

@@ -7,6 +7,7 @@ include tests/fake/fake.mk
 include tests/sweep/sweep.mk
 include tests/cli/cli.mk
 include tests/xen/xen.mk
+include tests/bench/bench.mk
 
 SWEEP_PART ?= 40
 

@@ -23,6 +23,27 @@ static void again(const struct snapshot *s)
     free(text);
 }
 
+/* As a file it means the same. */
+static void as_text(const char *data, size_t len, const struct snapshot *s)
+{
+    char *text = malloc(len + 1);
+    struct snapshot copy;
+    struct err e;
+    int rc;
+
+    memcpy(text, data, len);
+    text[len] = '\0';
+    rc = meta_parse_text(text, len, "fuzz", &copy, &e);
+    free(text);
+    fuzz_demand(!rc == !!s, "as text it is accepted or not as well");
+    if (rc)
+        return;
+    fuzz_demand(!strcmp(copy.name, s->name) && copy.ndisks == s->ndisks,
+                "and is the same as text");
+    again(&copy);
+    meta_free(&copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct snapshot s;
@@ -33,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         fuzz_demand(!strchr(s.name, '/') && s.name[0] != '.' &&
                     !strchr(s.memory.file, '/'), "no name leads elsewhere");
         again(&s);
+        as_text((const char *)data, len, &s);
         /* As one that was just made. */
         json_object_put(s.raw);
         s.raw = NULL;
@@ -40,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         meta_free(&s);
     } else {
         fuzz_demand(!strncmp(e.text, "fuzz: ", 6), "the error names the file");
+        as_text((const char *)data, len, NULL);
     }
     json_object_put(o);
     return 0;

@@ -42,6 +42,39 @@ static void round_trip(void)
     json_object_put(o);
 }
 
+/* As store_load() reads it, the configuration left alone. */
+static void as_text(void)
+{
+    static const char *const configs[] = {
+        "{}", "{ \"c_info\" : { \"name\":\"g1\", \"n\":[ 1, 2.5, null ] } }",
+        "{\"config\":{\"a\\\"}\":true}}",
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
+        json_object *o = fixture_json("snap1", "base"), *again;
+        struct snapshot s;
+        struct err e;
+        char *text;
+
+        json_object_object_add(o, "config", json_tokener_parse(configs[i]));
+        json_add_str(o, "of a later version", "kept");
+        text = meta_text(o);
+        check_ok(meta_parse_text(text, strlen(text), "f", &s, &e), &e,
+                 "configuration %zu as text", i);
+        free(text);
+        again = meta_to_json(&s);
+        text = meta_text(again);
+        json_object_put(again);
+        again = json_parse_object(text, strlen(text), "f", &e);
+        check(json_object_equal(o, again), "and back");
+        free(text);
+        json_object_put(again);
+        json_object_put(o);
+        meta_free(&s);
+    }
+}
+
 /* A snapshot that was made, not read: the keys in the order of the design. */
 static void made(void)
 {
@@ -328,6 +361,7 @@ static void many_disks(void)
 int main(void)
 {
     round_trip();
+    as_text();
     made();
     missing();
     ranges();
