@@ -21,17 +21,15 @@
 struct victims {
     char **names;
     size_t n;
+    bool *chosen;               /* by index in the tree */
 };
 
-static void add_victim(struct victims *v, const char *name)
+static void add_victim(struct victims *v, const struct tree *t, size_t node)
 {
-    size_t i;
-
-    for (i = 0; i < v->n; i++)
-        if (!strcmp(v->names[i], name))
-            return;
-    v->names = mem_grow(v->names, v->n + 1, sizeof(*v->names));
-    v->names[v->n++] = mem_strdup(name);
+    if (v->chosen[node])
+        return;
+    v->chosen[node] = true;
+    v->names[v->n++] = mem_strdup(t->nodes[node].s.name);
 }
 
 static void choose(const struct tree *t, size_t node,
@@ -40,13 +38,13 @@ static void choose(const struct tree *t, size_t node,
     size_t *list, n, i;
 
     if (subtree == SNAP_ALONE) {
-        add_victim(v, t->nodes[node].s.name);
+        add_victim(v, t, node);
         return;
     }
     list = tree_subtree(t, node, &n);
     for (i = 0; i < n; i++)
         if (list[i] != node || subtree == SNAP_WITH_CHILDREN)
-            add_victim(v, t->nodes[list[i]].s.name);
+            add_victim(v, t, list[i]);
     free(list);
 }
 
@@ -75,6 +73,8 @@ static int choose_all(struct session *s, const struct snap_delete *req,
 
     if (session_check_names(s, req->names, req->nnames, e))
         return -1;
+    v->names = mem_zalloc(s->tree.n, sizeof(*v->names));
+    v->chosen = mem_zalloc(s->tree.n, sizeof(*v->chosen));
     for (i = 0; i < req->nnames; i++)
         choose(&s->tree, tree_find(&s->tree, req->names[i]), req->subtree, v);
     return req->force ? 0 : check_protected(s, v, e);
@@ -101,16 +101,31 @@ static int check(struct job *j, struct err *e)
     return 0;
 }
 
+/*
+ * The tree is kept as it will be on disk, so that a thousand deletions do not
+ * read a thousand snapshots each.
+ */
 static int delete_one(struct session *s, const char *name, struct err *e)
 {
     struct job j;
+    size_t node;
     int rc = -1;
 
+    if (s->stale && s->tree.whole && session_reload(s, e))
+        return -1;
+    node = tree_find(&s->tree, name);
     session_job(s, OP_DELETE, &j);
+    j.knows_children = s->tree.whole && node != TREE_NONE;
+    if (j.knows_children)
+        j.children = tree_children(&s->tree, node, &j.nchildren);
     if (store_load(&s->st, STORE_COMMITTED, name, &j.s, e))
         goto out;
     if (plan_delete(&j.s, &j.plan) || check(&j, e) || session_run(s, &j, e))
         goto out;
+    if (j.knows_children && s->stale) {
+        tree_remove(&s->tree, node);
+        s->stale = false;
+    }
     rc = 0;
 
 out:
@@ -140,6 +155,7 @@ static int delete_named(struct session *s, const struct snap_delete *req,
     if (!rc)
         rc = delete_in_session(s, v.names, v.n, n_r, e);
     store_free_names(v.names, v.n);
+    free(v.chosen);
     return rc;
 }
 

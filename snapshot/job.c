@@ -164,6 +164,9 @@ void job_free(struct job *j)
         meta_free(&j->others[--j->nothers]);
     free(j->others);
     j->others = NULL;
+    store_free_names(j->children, j->nchildren);
+    j->children = NULL;
+    j->nchildren = 0;
     plan_free(&j->plan);
     meta_free(&j->s);
     free(j->boot);

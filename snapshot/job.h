@@ -47,6 +47,9 @@ struct job {
     uint64_t downtime_ms;
     struct snapshot *others;    /* of the domain, where layers are concerned */
     size_t nothers;
+    char **children;            /* of the snapshot to be deleted, */
+    size_t nchildren;
+    bool knows_children;        /* or else all are looked at */
     size_t last;                /* in an undo: the step begun last */
     bool keep_memory;           /* the guest has no other */
 };

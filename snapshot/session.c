@@ -95,6 +95,7 @@ int session_reload(struct session *s, struct err *e)
     tree_free(&s->tree);
     if (tree_load(&s->st, &s->tree, &problems, e))
         return -1;
+    s->stale = false;
     if (problems.status != SNAP_OK)
         report_note(s->env->rep, "warning: %s", problems.text);
     return 0;
@@ -142,8 +143,10 @@ int session_run(struct session *s, struct job *j, struct err *e)
 {
     size_t i;
 
-    if (!s->env->plan)
+    if (!s->env->plan) {
+        s->stale = true;
         return txn_run(j, e);
+    }
     for (i = 0; i < j->plan.n; i++) {
         char *text = plan_describe(&j->plan.steps[i], &j->s);
 

@@ -24,6 +24,7 @@ struct session {
     const struct snap_env *env;
     struct store st;
     struct tree tree;
+    bool stale;                 /* the tree is of before a change */
 };
 
 /*

@@ -562,41 +562,51 @@ static bool is_parent(const struct snapshot *child, const char *name)
     return child->parent && !strcmp(child->parent, name);
 }
 
+static int relink_one(struct job *j, const char *name, struct err *e)
+{
+    struct snapshot child;
+    struct err damaged;
+    int rc = 0;
+
+    /*
+     * A damaged snapshot has no parent that could be read either.  One that
+     * cannot be read now may be a child: it is tried again.
+     */
+    errno = 0;
+    if (store_load(j->st, STORE_COMMITTED, name, &child, &damaged)) {
+        if (errno != EIO)
+            return 0;
+        *e = damaged;
+        return -1;
+    }
+    if (is_parent(&child, j->s.name)) {
+        free(child.parent);
+        child.parent = mem_strdup(j->s.parent);
+        rc = store_save(j->st, STORE_COMMITTED, &child, e);
+    }
+    meta_free(&child);
+    return rc;
+}
+
 /*
  * The tree already sees the children as the parent's (tree_link); this
- * makes it so on disk, before the ghost goes.
+ * makes it so on disk, before the ghost goes.  After a crash nobody knows
+ * the children: they are among all.
  */
 static int relink(struct job *j, const struct step *step, struct err *e)
 {
-    char **names = NULL, *current = NULL;
-    size_t n = 0, i;
-    int rc = store_names(j->st, STORE_COMMITTED, &names, &n, e);
+    char *current = NULL;
+    size_t i;
+    int rc = 0;
 
     (void)step;
-    for (i = 0; !rc && i < n; i++) {
-        struct snapshot child;
-        struct err damaged;
-
-        /*
-         * A damaged snapshot has no parent that could be read either.  One
-         * that cannot be read now may be a child: it is tried again.
-         */
-        errno = 0;
-        if (store_load(j->st, STORE_COMMITTED, names[i], &child, &damaged)) {
-            if (errno == EIO) {
-                *e = damaged;
-                rc = -1;
-            }
-            continue;
-        }
-        if (is_parent(&child, j->s.name)) {
-            free(child.parent);
-            child.parent = mem_strdup(j->s.parent);
-            rc = store_save(j->st, STORE_COMMITTED, &child, e);
-        }
-        meta_free(&child);
+    if (!j->knows_children) {
+        store_free_names(j->children, j->nchildren);
+        rc = store_names(j->st, STORE_COMMITTED, &j->children,
+                         &j->nchildren, e);
     }
-    store_free_names(names, n);
+    for (i = 0; !rc && i < j->nchildren; i++)
+        rc = relink_one(j, j->children[i], e);
     if (!rc)
         rc = store_get_current(j->st, &current, e);
     if (!rc && current && !strcmp(current, j->s.name))

@@ -32,7 +32,7 @@ size_t tree_find(const struct tree *t, const char *name)
 
     if (name && t->n)
         node = bsearch(name, t->nodes, t->n, sizeof(*t->nodes), name_is);
-    return node ? (size_t)(node - t->nodes) : TREE_NONE;
+    return node && !node->gone ? (size_t)(node - t->nodes) : TREE_NONE;
 }
 
 /* Follows ghosts up to a name that is none.  Ghosts are few. */
@@ -109,6 +109,24 @@ static int newest_first(const void *a, const void *b, void *tree)
     return -strcmp(x->name, y->name);
 }
 
+static size_t *list_of(struct tree *t, size_t parent)
+{
+    return parent == TREE_NONE ? &t->first_root :
+           &t->nodes[parent].first_child;
+}
+
+static void put_first(struct tree *t, size_t node, size_t parent)
+{
+    size_t *head = list_of(t, parent);
+
+    t->nodes[node].parent = parent;
+    t->nodes[node].prev = TREE_NONE;
+    t->nodes[node].next = *head;
+    if (*head != TREE_NONE)
+        t->nodes[*head].prev = node;
+    *head = node;
+}
+
 /* Children lists grow at the head, so the newest goes in first. */
 static void link_children(struct tree *t)
 {
@@ -121,14 +139,8 @@ static void link_children(struct tree *t)
     }
     if (t->n)
         qsort_r(order, t->n, sizeof(*order), newest_first, t);
-    for (i = 0; i < t->n; i++) {
-        struct tree_node *node = &t->nodes[order[i]];
-        size_t *head = node->parent == TREE_NONE ? &t->first_root :
-                       &t->nodes[node->parent].first_child;
-
-        node->next = *head;
-        *head = order[i];
-    }
+    for (i = 0; i < t->n; i++)
+        put_first(t, order[i], t->nodes[order[i]].parent);
     free(order);
 }
 
@@ -146,6 +158,44 @@ void tree_link(struct tree *t, const struct snapshot *ghosts, size_t nghosts,
                 t->current);
         set_name(&t->current, NULL);
     }
+}
+
+char **tree_children(const struct tree *t, size_t node, size_t *n_r)
+{
+    char **names = NULL;
+    size_t n = 0, room = 0, at;
+
+    for (at = t->nodes[node].first_child; at != TREE_NONE;
+         at = t->nodes[at].next) {
+        if (n == room) {
+            room = 2 * room + 8;
+            names = mem_grow(names, room, sizeof(*names));
+        }
+        names[n++] = mem_strdup(t->nodes[at].s.name);
+    }
+    *n_r = n;
+    return names;
+}
+
+void tree_remove(struct tree *t, size_t node)
+{
+    struct tree_node *gone = &t->nodes[node];
+    size_t at, next;
+
+    if (gone->prev == TREE_NONE)
+        *list_of(t, gone->parent) = gone->next;
+    else
+        t->nodes[gone->prev].next = gone->next;
+    if (gone->next != TREE_NONE)
+        t->nodes[gone->next].prev = gone->prev;
+    for (at = gone->first_child; at != TREE_NONE; at = next) {
+        next = t->nodes[at].next;
+        put_first(t, at, gone->parent);
+        set_name(&t->nodes[at].s.parent, gone->s.parent);
+    }
+    if (t->current && !strcmp(t->current, gone->s.name))
+        set_name(&t->current, gone->s.parent);
+    gone->gone = true;
 }
 
 /* Loads all of one state; damaged ones become problems. */
@@ -196,6 +246,8 @@ int tree_load(struct store *st, struct tree *t, struct err *problems,
     }
     current = mem_strdup(t->current);
     tree_link(t, ghosts, nghosts, problems);
+    t->whole = problems->status == SNAP_OK && ignored.status == SNAP_OK &&
+               !nghosts;
     /* One that cannot be read now is still what the disks descend from. */
     if (!t->current && current &&
         store_exists(st, STORE_COMMITTED, current)) {

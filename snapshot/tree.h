@@ -30,12 +30,15 @@ struct tree_node {
     struct snapshot s;
     size_t parent;              /* index, or TREE_NONE */
     size_t first_child, next;   /* by creation time; next sibling or root */
+    size_t prev;                /* sibling or root before, or TREE_NONE */
+    bool gone;                  /* tree_remove() */
 };
 
 struct tree {
     struct tree_node *nodes;    /* sorted by name */
     size_t n;
     size_t first_root;
+    bool whole;                 /* no damage, no ghost: it is as on disk */
     char *current;              /* a name, in nodes unless damaged; or NULL */
 };
 
@@ -60,6 +63,10 @@ size_t tree_find(const struct tree *t, const char *name);
  * node itself last.  The caller frees the array of *n_r.
  */
 size_t *tree_subtree(const struct tree *t, size_t node, size_t *n_r);
+/* Names of the children; the caller frees each and the array. */
+char **tree_children(const struct tree *t, size_t node, size_t *n_r);
+/* Takes a node out; its children, and current, become its parent's. */
+void tree_remove(struct tree *t, size_t node);
 /* All nodes, parents first, as a printed tree has them; depth_r may be NULL. */
 size_t *tree_walk(const struct tree *t, size_t **depth_r);
 

@@ -298,6 +298,69 @@ static void loaded(void)
     free(root);
 }
 
+static bool children_are(const struct tree *t, const char *name,
+                         const char *want)
+{
+    size_t n, i;
+    char **names = tree_children(t, tree_find(t, name), &n);
+    char *text = mem_strdup("");
+    bool same;
+
+    for (i = 0; i < n; i++) {
+        char *more = mem_printf("%s%s%s", text, i ? " " : "", names[i]);
+
+        free(text);
+        text = more;
+    }
+    same = !strcmp(text, want);
+    if (!same)
+        printf("# children of %s: '%s', want '%s'\n", name, text, want);
+    store_free_names(names, n);
+    free(text);
+    return same;
+}
+
+static void drop(struct tree *t, const char *name)
+{
+    tree_remove(t, tree_find(t, name));
+}
+
+/* As if each had been deleted and the tree read anew. */
+static void removal(void)
+{
+    static const struct row rows[] = {
+        { "a", NULL, 1 }, { "b", "a", 2 }, { "c", "b", 3 }, { "d", "b", 4 },
+        { "e", "a", 5 }, { "r", NULL, 6 },
+    };
+    struct tree t;
+    struct err p = { 0 };
+
+    plant(rows, 6, "b", &t);
+    tree_link(&t, NULL, 0, &p);
+    check(children_are(&t, "a", "b e") && children_are(&t, "b", "c d") &&
+          children_are(&t, "c", ""), "children, the oldest first");
+    drop(&t, "b");
+    check(tree_find(&t, "b") == TREE_NONE && !strcmp(t.current, "a"),
+          "one that is removed is not found, and current is its parent");
+    check(children_are(&t, "a", "d c e") &&
+          !strcmp(t.nodes[tree_find(&t, "c")].s.parent, "a"),
+          "its children are its parent's");
+    drop(&t, "c");
+    check(children_are(&t, "a", "d e"), "one from the middle of a list");
+    drop(&t, "e");
+    check(children_are(&t, "a", "d"), "the last of a list");
+    drop(&t, "a");
+    check(t.nodes[tree_find(&t, "d")].parent == TREE_NONE &&
+          !t.nodes[tree_find(&t, "d")].s.parent && !t.current,
+          "a root's children are roots");
+    drop(&t, "d");
+    check(t.first_root == tree_find(&t, "r") &&
+          t.nodes[t.first_root].next == TREE_NONE, "one root is left");
+    drop(&t, "r");
+    check(t.first_root == TREE_NONE, "none is left");
+    tree_free(&t);
+}
+
 int main(void)
 {
     family();
@@ -308,5 +371,6 @@ int main(void)
     chain(10000);
     ring(10000);
     loaded();
+    removal();
     return unit_done();
 }
