@@ -12,23 +12,23 @@ Q = $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo '  $(1)  $(2)')
 CC = gcc
 CFLAGS ?= -O2 -g
-PKGS = json-c libxxhash libzstd
 XEN_PKGS = xenlight xlutil xentoollog
 
+include snapshot/snapshot.mk
+
 # C as in Xen's tree (Config.mk), and what its own headers do not pass.
-DIALECT = -std=gnu99 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-	-DLIBXL_API_VERSION=0x041400
+DIALECT = -std=gnu99 -D_FILE_OFFSET_BITS=64 -DLIBXL_API_VERSION=0x041400
 WARNINGS = -Wall -Wextra -Werror -Wdeclaration-after-statement \
 	-Wstrict-prototypes -Wmissing-declarations -Wshadow -Wformat-nonliteral
-ALL_CFLAGS = $(DIALECT) $(WARNINGS) $(CFLAGS) -pthread -I. -Ifront \
-	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS = -pthread $(shell pkg-config --libs json-c libzstd 2>/dev/null)
+ALL_CFLAGS = $(DIALECT) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -I. -Ifront \
+	$(SNAPSHOT_CFLAGS)
+LIBS = $(SNAPSHOT_LIBS)
 XEN_LIBS = $(shell pkg-config --libs $(XEN_PKGS) 2>/dev/null)
 
 # What needs Xen to link; the tests put their own in its place.
 XEN_SRCS = snapshot/domain.c snapshot/cfg.c front/ctx.c
-ENGINE_SRCS = $(filter-out $(XEN_SRCS),$(wildcard snapshot/*.c))
 FRONT_SRCS = front/main.c front/cmdtable.c xl_snapshot.c
+ENGINE_SRCS = $(filter-out $(XEN_SRCS) $(FRONT_SRCS),$(SNAPSHOT_SRCS))
 
 objs = $(patsubst %.c,$(BUILD)/%.o,$(1))
 ENGINE_OBJS = $(call objs,$(ENGINE_SRCS))
@@ -40,6 +40,7 @@ all: $(BUILD)/xl-snapshot $(BUILD)/xl-snapshot.1
 help:
 	@echo 'make                 build beside the installed xl'
 	@echo 'make install         PREFIX=/usr/local DESTDIR= (and uninstall)'
+	@echo 'make install-into    XEN_SRC=DIR, a Xen source tree: into its xl'
 	@echo 'make demo            show it on a real Xen, in emulation'
 	@echo 'make check           all tests that a change needs'
 	@echo 'make check-quick     those that need no Xen'
@@ -80,6 +81,11 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/xl $(DESTDIR)$(MANDIR)/man1/xl-snapshot.1
 	rm -rf $(DESTDIR)$(LIBEXECDIR)
+
+# The commands as part of xl itself.  May be run again, with newer sources.
+.PHONY: install-into
+install-into:
+	@./install-into '$(XEN_SRC)'
 
 .PHONY: demo
 demo:

@@ -11,6 +11,9 @@ include tests/bench/bench.mk
 
 SWEEP_PART ?= 40
 
+# The releases of Xen, the Debian package: each boots what it needs.
+RELEASE_TESTS = $(addprefix tests/releases/,bullseye bookworm trixie)
+
 # Those that need no Xen.
 LOCAL_TESTS = $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all $(CLI_TESTS)
 
@@ -29,6 +32,7 @@ check-full: export XEN_CUTS = 1
 check-full: build-tests
 	@tests/run $(LOCAL_TESTS) $(SWEEP_FULL_TESTS) $(XEN_FULL_TESTS) \
 		$(XEN_FULL_PROGRAMS)
+	@tests/run $(RELEASE_TESTS)
 
 build-tests:
 	@tests/need quick xen
