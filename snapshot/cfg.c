@@ -66,16 +66,35 @@ static int read_file(const char *file, char **text_r, struct err *e)
     return 0;
 }
 
+/* The value in the quotes that the grammar wants. */
+static char *quoted(const char *value)
+{
+    char *text = mem_zalloc(2 * strlen(value) + 3, 1), *p = text;
+
+    *p++ = '"';
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\')
+            *p++ = '\\';
+        *p++ = *value;
+    }
+    *p = '"';
+    return text;
+}
+
 /* Key=Value as a line of the file; a bare word gets the quotes it needs. */
 static char *setting_line(const char *setting)
 {
     const char *value = strchr(setting, '=');
+    char *text, *line;
 
-    if (value && !strpbrk(value, "\"'[") &&
-        strspn(value + 1, "0123456789") != strlen(value + 1))
-        return mem_printf("%.*s=\"%s\"", (int)(value - setting), setting,
-                          value + 1);
-    return mem_strdup(setting);
+    if (!value ||
+        (value[1] && (strchr("\"'[", value[1]) ||
+                      !value[1 + strspn(value + 1, "0123456789")])))
+        return mem_strdup(setting);
+    text = quoted(value + 1);
+    line = mem_printf("%.*s=%s", (int)(value - setting), setting, text);
+    free(text);
+    return line;
 }
 
 static char *settings_text(char *const *settings, size_t nsettings)

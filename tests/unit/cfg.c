@@ -88,8 +88,12 @@ static void settings(void)
           name_is(NULL, "name=a=b", "a=b") &&
           name_is(NULL, "name=backup-%Y%m%d", "backup-%Y%m%d") &&
           name_is(NULL, "name=a#b", "a#b") &&
+          name_is(NULL, "name=n-[12]*", "n-[12]*") &&
+          name_is("name = \"a\"", "name=", "") &&
+          name_is(NULL, "name=it's \"a\"", "it's \"a\"") &&
+          name_is(NULL, "name=a\\n", "a\\n") &&
           name_is(NULL, "name=20261123", "20261123"),
-          "blanks, '=', '%%', '#' and digits need none");
+          "blanks, '=', '%%', '#', quotes, globs and digits need none");
 }
 
 static void list_setting(void)
