@@ -15,17 +15,16 @@
 #include <string.h>
 
 #include "err.h"
+#include "text.h"
 
 /* One line of printable text, whatever it was made from. */
 static void clean(char *text)
 {
-    unsigned char *p;
+    size_t len;
 
-    for (p = (unsigned char *)text; *p; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            *p = ' ';
-    while (p > (unsigned char *)text && p[-1] == ' ')
-        *--p = '\0';
+    text_clean(text);
+    for (len = strlen(text); len && text[len - 1] == ' '; len--)
+        text[len - 1] = '\0';
 }
 
 int err_set(struct err *e, enum snap_status status, const char *fmt, ...)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "report.h"
+#include "text.h"
 
 __attribute__((format(printf, 3, 0)))
 static void say(void (*how)(void *arg, const char *line), void *arg,
@@ -24,6 +25,7 @@ static void say(void (*how)(void *arg, const char *line), void *arg,
         return;
     /* The format comes from report_note() and report_info(), checked. */
     vsnprintf(line, sizeof(line), fmt, ap);
+    text_clean(line);
     how(arg, line);
 }
 
