@@ -14,7 +14,6 @@
  * prints.  It decides nothing.
  */
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +51,7 @@ struct output {
     bool only_deleted;          /* of the verdicts: not what is kept */
     bool progress_shown;
     uint64_t progress_ms;       /* when it was last written */
+    uint64_t progress_began, progress_done;
 };
 
 /* The line of progress, so that the next message starts a new one. */
@@ -82,6 +82,8 @@ static void print_progress(void *arg, const char *what, uint64_t done,
                            uint64_t total)
 {
     struct output *out = arg;
+    uint64_t now = clock_ms();
+    char *text;
 
     if (out->quiet || !isatty(STDERR_FILENO))
         return;
@@ -89,13 +91,16 @@ static void print_progress(void *arg, const char *what, uint64_t done,
         end_progress(out);
         return;
     }
-    if (clock_ms() - out->progress_ms < PROGRESS_MS)
+    if (!out->progress_shown || done < out->progress_done)
+        out->progress_began = now;
+    else if (now - out->progress_ms < PROGRESS_MS)
         return;
-    out->progress_ms = clock_ms();
+    out->progress_ms = now;
+    out->progress_done = done;
     out->progress_shown = true;
-    fprintf(stderr, "\r%s: %" PRIu64 " of %" PRIu64 " MiB (%u%%)\033[K",
-            what, done >> 20, total >> 20,
-            (unsigned)(done * 100 / (total ? total : 1)));
+    text = show_progress(what, done, total, now - out->progress_began);
+    fprintf(stderr, "\r%s\033[K", text);
+    free(text);
 }
 
 static void print_verdict(void *arg, const char *name, bool keep,
@@ -532,17 +537,18 @@ static int check_tree(const struct snap_env *env, struct output *out,
 }
 
 static int list_one(const struct snap_env *env, struct output *out,
-                    const char *word, const char *name,
-                    enum show_style style, bool check)
+                    const char *word, const char *name, struct show *sh,
+                    bool check)
 {
     struct err problems = { 0 };
     struct err e;
     struct tree t = { 0 };
     char *domain = NULL;
+    bool sizes = sh->style == SHOW_LONG || sh->style == SHOW_JSON;
     bool pending = false;
     int rc = SNAP_OK;
 
-    if (snap_list(env, word, &domain, &t, &pending, &problems, &e)) {
+    if (snap_list(env, word, sizes, &domain, &t, &pending, &problems, &e)) {
         rc = fail(out, "snapshot-list", &e);
         goto out;
     }
@@ -552,10 +558,13 @@ static int list_one(const struct snap_env *env, struct output *out,
         rc = fail(out, "snapshot-list", &e);
         goto out;
     }
-    if (check)
+    if (check) {
+        show_heading(sh, domain, &t);
         rc = check_tree(env, out, &t, name);
-    else
-        show_tree(&t, name, style);
+        sh->printed += t.n;
+    } else {
+        show_domain(sh, domain, &t, name);
+    }
     if (pending)
         fprintf(stderr, "xl: an operation on domain %s is under way or was "
                 "interrupted; the next snapshot command recovers\n", domain);
@@ -569,7 +578,7 @@ out:
 }
 
 static int list_all(const struct snap_env *env, struct output *out,
-                    enum show_style style, bool check)
+                    struct show *sh, bool check)
 {
     char **names = NULL;
     struct err e;
@@ -578,12 +587,10 @@ static int list_all(const struct snap_env *env, struct output *out,
 
     if (store_domains(env->root, &names, &n, &e))
         return fail(out, "snapshot-list", &e);
+    sh->begun = true;
     for (i = 0; i < n; i++) {
-        int one;
+        int one = list_one(env, out, names[i], NULL, sh, check);
 
-        if (style != SHOW_NAMES && style != SHOW_JSON)
-            printf("%s%s:\n", i ? "\n" : "", names[i]);
-        one = list_one(env, out, names[i], NULL, style, check);
         rc = one ? one : rc;
     }
     store_free_names(names, n);
@@ -600,12 +607,12 @@ int main_snapshot_list(int argc, char **argv)
         {"tree", 0, 0, 't'},
         COMMON_LONG_OPTS
     };
-    enum show_style style = SHOW_TABLE;
+    struct show sh = { .style = SHOW_TABLE };
     struct output out;
     struct snap_env env;
     unsigned steps;
     bool check = false;
-    int opt;
+    int opt, rc;
 
     init_output(&out, &env, &steps);
     SWITCH_FOREACH_OPT(opt, "jlnt", opts, "snapshot-list", 0) {
@@ -613,23 +620,27 @@ int main_snapshot_list(int argc, char **argv)
         check = true;
         break;
     case 'j':
-        style = SHOW_JSON;
+        sh.style = SHOW_JSON;
         break;
     case 'l':
-        style = SHOW_LONG;
+        sh.style = SHOW_LONG;
         break;
     case 'n':
-        style = SHOW_NAMES;
+        sh.style = SHOW_NAMES;
         break;
     case 't':
-        style = SHOW_TREE;
+        sh.style = SHOW_TREE;
         break;
     }
     if (argc - optind > 2)
         return usage("snapshot-list", "too many arguments");
-    if (argc == optind)
-        return list_all(&env, &out, style, check);
-    return list_one(&env, &out, argv[optind], argv[optind + 1], style, check);
+    sh.headings = argc == optind;
+    if (sh.headings)
+        rc = list_all(&env, &out, &sh, check);
+    else
+        rc = list_one(&env, &out, argv[optind], argv[optind + 1], &sh, check);
+    show_end(&sh);
+    return rc;
 }
 
 /*

@@ -18,13 +18,28 @@
 
 enum show_style { SHOW_TABLE, SHOW_LONG, SHOW_TREE, SHOW_NAMES, SHOW_JSON };
 
-/* To stdout; only the snapshot "name" if that is given. */
-void show_tree(const struct tree *t, const char *name, enum show_style style);
+/* A list on stdout: show_domain() for each domain, then show_end(). */
+struct show {
+    enum show_style style;
+    bool headings;              /* the domain's name before what it has */
+    bool begun;                 /* there is a list, be it empty */
+    size_t printed;             /* snapshots so far */
+};
 
-/* "12.3 MiB"; the caller's to free. */
+/* Only the snapshot "name" if that is given; as a tree, with what is below. */
+void show_domain(struct show *sh, const char *domain, const struct tree *t,
+                 const char *name);
+/* What show_domain() begins with if there are headings, and snapshots. */
+void show_heading(struct show *sh, const char *domain, const struct tree *t);
+void show_end(struct show *sh);
+
+/* "12.3 MiB"; the caller's to free, as all of these. */
 char *show_size(uint64_t bytes);
-/* "xvda internal, xvdb none (read-only)"; the caller's to free. */
+/* "xvda internal, xvdb none (read-only)" */
 char *show_disks(const struct snapshot *s);
+/* "memory: 32 of 128 MiB (25%), 64 MiB/s, 2 s left" */
+char *show_progress(const char *what, uint64_t done, uint64_t total,
+                    uint64_t elapsed_ms);
 
 #endif
 

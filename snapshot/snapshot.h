@@ -106,11 +106,12 @@ int snap_protect(const struct snap_env *env, const struct snap_protect *req,
                  struct err *e);
 
 /*
- * The committed snapshots of a domain; takes no lock.  What is damaged is in
- * "problems".  *pending_r tells that an operation is unfinished or under
- * way.  The caller frees *domain_r and the tree.
+ * The committed snapshots of a domain; takes no lock.  sizes: also what they
+ * take on disk.  What is damaged is in "problems".  *pending_r tells that an
+ * operation is unfinished or under way.  The caller frees *domain_r and the
+ * tree.
  */
-int snap_list(const struct snap_env *env, const char *domain,
+int snap_list(const struct snap_env *env, const char *domain, bool sizes,
               char **domain_r, struct tree *t_r, bool *pending_r,
               struct err *problems, struct err *e);
 

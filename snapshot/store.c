@@ -435,6 +435,26 @@ int store_save(struct store *st, enum store_state state,
     return rc;
 }
 
+uint64_t store_size_on_disk(struct store *st, const char *name)
+{
+    struct err ignored;
+    int fd = store_dir(st, STORE_COMMITTED, name, &ignored);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *de;
+    struct stat sb;
+    uint64_t bytes = 0;
+
+    while (dir && (de = readdir(dir)))
+        if (!fstatat(fd, de->d_name, &sb, AT_SYMLINK_NOFOLLOW) &&
+            S_ISREG(sb.st_mode))
+            bytes += (uint64_t)sb.st_blocks * 512;
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    return bytes;
+}
+
 int store_make_new(struct store *st, const char *name, struct err *e)
 {
     char *dir = dir_name(STORE_NEW, name);

@@ -88,6 +88,9 @@ int store_dir(struct store *st, enum store_state state, const char *name,
 char *store_file_path(struct store *st, enum store_state state,
                       const char *name, const char *file);
 
+/* Bytes that its files take on disk, as far as that can be told. */
+uint64_t store_size_on_disk(struct store *st, const char *name);
+
 int store_make_new(struct store *st, const char *name, struct err *e);
 /* One durable rename; done already is not an error. */
 int store_move(struct store *st, const char *name, enum store_state from,

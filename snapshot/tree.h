@@ -32,6 +32,7 @@ struct tree_node {
     size_t first_child, next;   /* by creation time; next sibling or root */
     size_t prev;                /* sibling or root before, or TREE_NONE */
     bool gone;                  /* tree_remove() */
+    uint64_t size_on_disk;      /* bytes; only a list asks for it */
 };
 
 struct tree {

@@ -78,7 +78,7 @@ static long list(struct err *problems, struct err *e)
     memset(problems, 0, sizeof(*problems));
     memset(e, 0, sizeof(*e));
     tried++;
-    if (!snap_list(&env, "g1", &domain, &t, &pending, problems, e))
+    if (!snap_list(&env, "g1", true, &domain, &t, &pending, problems, e))
         n = (long)t.n;
     tree_free(&t);
     free(domain);

@@ -56,7 +56,7 @@ core() {
     check "the parent of a branch" grep -q '"parent":"s1"' \
         $store/g1/s4/snapshot.json
     check "the tree" test "$(xl snapshot-list -t g1)" = \
-        $'s1\n  s2\n    s3\n  s4 *'
+        $'o s1\n|-* s4\no s2\no s3'
 
     check "delete an inner one while the guest runs" \
         xl snapshot-delete g1 s2
