@@ -218,6 +218,10 @@ static int create_words(int argc, char **argv, struct snap_create *req,
     req->disks.each = cfg->disks;
     req->disks.neach = cfg->ndisks;
     req->keep = &cfg->keep;
+    if (cfg->mode == SNAP_COLD)
+        req->mode = SNAP_COLD;
+    if (cfg->live)
+        req->live = true;
     return 0;
 }
 

@@ -24,13 +24,16 @@
 
 #define FILE_MAX (1u << 20)
 
-enum { KEY_NAME, KEY_DESCRIPTION, KEY_COMPRESS, KEY_DISKS, KEY_MATCH, KEY_KEEP,
+enum { KEY_NAME, KEY_DESCRIPTION, KEY_COMPRESS, KEY_MODE, KEY_LIVE,
+       KEY_DISKS, KEY_MATCH, KEY_KEEP,
        KEY_COUNT = KEY_KEEP + RETAIN_RULES };
 
 static const char *const keys[KEY_COUNT] = {
     [KEY_NAME] = "name",
     [KEY_DESCRIPTION] = "description",
     [KEY_COMPRESS] = "compress",
+    [KEY_MODE] = "mode",
+    [KEY_LIVE] = "live",
     [KEY_DISKS] = "disks",
     [KEY_MATCH] = "keep_match",
     [KEY_KEEP + RETAIN_LAST] = "keep_last",
@@ -322,22 +325,47 @@ static int get_string(XLU_Config *config, int key, char **s_r,
     return 0;
 }
 
+static int get_mode(XLU_Config *config, enum snap_mode *mode, struct err *e)
+{
+    char *word = NULL;
+    int rc = get_string(config, KEY_MODE, &word, e);
+
+    if (!rc && word) {
+        if (!strcmp(word, "cold"))
+            *mode = SNAP_COLD;
+        else if (!strcmp(word, "hot"))
+            *mode = SNAP_HOT_OR_COLD;
+        else
+            rc = err_set(e, SNAP_USAGE, "%s: '%s' is neither 'hot' nor "
+                         "'cold'", keys[KEY_MODE], word);
+    }
+    free(word);
+    return rc;
+}
+
+static int get_number(XLU_Config *config, int key, unsigned max,
+                      unsigned *n_r, struct err *e)
+{
+    long n;
+    int rc = xlu_cfg_get_long(config, keys[key], &n, 1);
+
+    if (rc == ESRCH)
+        return 0;
+    if (rc || n < 0 || n > (long)max)
+        return err_set(e, SNAP_USAGE, "%s: not a number from 0 to %u",
+                       keys[key], max);
+    *n_r = (unsigned)n;
+    return 0;
+}
+
 static int get_keep(XLU_Config *config, struct retain *keep, struct err *e)
 {
     int rule;
 
-    for (rule = 0; rule < RETAIN_RULES; rule++) {
-        const char *key = keys[KEY_KEEP + rule];
-        long n;
-        int rc = xlu_cfg_get_long(config, key, &n, 1);
-
-        if (rc == ESRCH)
-            continue;
-        if (rc || n < 0 || n > RETAIN_MAX)
-            return err_set(e, SNAP_USAGE, "%s: not a number from 0 to %d",
-                           key, RETAIN_MAX);
-        keep->keep[rule] = (unsigned)n;
-    }
+    for (rule = 0; rule < RETAIN_RULES; rule++)
+        if (get_number(config, KEY_KEEP + rule, RETAIN_MAX,
+                       &keep->keep[rule], e))
+            return -1;
     return 0;
 }
 
@@ -348,6 +376,8 @@ static int take(XLU_Config *config, struct cfg *c, struct err *e)
         get_string(config, KEY_DESCRIPTION, &c->description, e) ||
         get_string(config, KEY_COMPRESS, &c->compress, e) ||
         get_string(config, KEY_MATCH, &c->match, e) ||
+        get_mode(config, &c->mode, e) ||
+        get_number(config, KEY_LIVE, 1, &c->live, e) ||
         get_keep(config, &c->keep, e))
         return -1;
     return get_disks(config, c, e);

@@ -18,11 +18,12 @@
 #ifndef SNAPSHOT_CFG_H
 #define SNAPSHOT_CFG_H
 
-#include "plan.h"
-#include "retain.h"
+#include "snapshot.h"
 
 struct cfg {
     char *name, *description, *compress;    /* NULL if not given */
+    enum snap_mode mode;
+    unsigned live;                          /* 0 or 1 */
     struct disk_choice *disks;
     size_t ndisks;
     struct retain keep;

@@ -197,6 +197,27 @@ static void keep_rules(void)
     refused("keep_yearly = 1", "'keep_yearly'");
 }
 
+static void modes(void)
+{
+    const char *const hot[] = { "mode=hot", NULL };
+    struct cfg c;
+    struct err e;
+
+    check(!read_cfg("", NULL, &c, &e) && c.mode == SNAP_HOT_OR_COLD,
+          "hot is the default");
+    cfg_free(&c);
+    check(!read_cfg("mode = \"cold\"", NULL, &c, &e) && c.mode == SNAP_COLD,
+          "cold can be asked for");
+    cfg_free(&c);
+    check(!read_cfg("mode = \"cold\"", hot, &c, &e) &&
+          c.mode == SNAP_HOT_OR_COLD, "and be taken back");
+    cfg_free(&c);
+    refused("mode = \"warm\"", "mode: 'warm'");
+    check(!read_cfg("live = 1", NULL, &c, &e) && c.live, "so can live");
+    cfg_free(&c);
+    refused("live = 2", "live: not a number from 0 to 1");
+}
+
 static void wrong_types(void)
 {
     refused("disks = 'vdev=xvda,type=none'", "disks");
@@ -270,6 +291,7 @@ int main(void)
     disk_words();
     twice();
     keep_rules();
+    modes();
     wrong_types();
     unknown_keys();
     samples();

@@ -86,7 +86,7 @@ static void list(size_t n)
     char *domain = NULL;
     bool pending;
 
-    if (snap_list(env(), "g1", &domain, &t, &pending, &problems, &e) ||
+    if (snap_list(env(), "g1", false, &domain, &t, &pending, &problems, &e) ||
         problems.status != SNAP_OK || t.n != n)
         check(false, "list of %zu", n);
     tree_free(&t);
