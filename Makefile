@@ -5,6 +5,8 @@ DESTDIR ?=
 SBINDIR = $(PREFIX)/sbin
 LIBEXECDIR = $(PREFIX)/libexec/xl-snapshot
 MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/xl-snapshot
+BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
 
 BUILD ?= build
 V ?= 0
@@ -71,16 +73,22 @@ need-build:
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
-		$(DESTDIR)$(MANDIR)/man1
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DOCDIR)/examples \
+		$(DESTDIR)$(BASHCOMPDIR)
 	install -m 755 front/xl $(DESTDIR)$(SBINDIR)/xl
 	install -m 755 $(BUILD)/xl-snapshot $(DESTDIR)$(LIBEXECDIR)/xl-snapshot
 	install -m 644 $(BUILD)/xl-snapshot.1 \
 		$(DESTDIR)$(MANDIR)/man1/xl-snapshot.1
+	install -m 644 completion/xl-snapshot $(DESTDIR)$(BASHCOMPDIR)/xl
+	install -m 644 snapshot-cfg/*.cfg examples/*.* \
+		$(DESTDIR)$(DOCDIR)/examples
+	install -m 755 examples/xl-snapshot-nightly $(DESTDIR)$(DOCDIR)/examples
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/xl $(DESTDIR)$(MANDIR)/man1/xl-snapshot.1
-	rm -rf $(DESTDIR)$(LIBEXECDIR)
+	rm -f $(DESTDIR)$(SBINDIR)/xl $(DESTDIR)$(MANDIR)/man1/xl-snapshot.1 \
+		$(DESTDIR)$(BASHCOMPDIR)/xl
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)
 
 # The commands as part of xl itself.  May be run again, with newer sources.
 .PHONY: install-into

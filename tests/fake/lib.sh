@@ -86,4 +86,35 @@ new_domain() {
     esac || exit 2
 }
 
+# real_xl FILE: an xl beside xl-snapshot, with the list in the real format
+real_xl() {
+    cat >"$1" <<XL
+#!/bin/sh
+export FAKE_XEN_DIR=$FAKE_XEN_DIR
+case \$1 in
+list) echo "Name       ID   Mem VCPUs	State	Time(s)"
+      echo "Domain-0   0  1536     2     r-----     100.0"
+      $host list | awk '{ printf "%-40s %5d   128     1     --%s---     1.0\\n",
+          \$2, \$1, \$4 == "paused" ? "p" : "-" }' ;;
+help) echo "Usage xl [-vf] <subcommand> [args]"
+      echo
+      echo "xl full list of subcommands:"
+      echo
+      echo " create              Create a domain from config file <filename>"
+      echo " list                List information about all/some domains" ;;
+esac
+XL
+    chmod +x "$1"
+}
+
+# front DIR: the front as it is installed, and what it needs, below DIR
+front() {
+    mkdir -p "$1/sbin" "$1/libexec/xl-snapshot" "$1/real"
+    cp front/xl "$1/sbin/xl"
+    printf '#!/bin/sh\nexport FAKE_XEN_DIR=%s\nexec %s "$@"\n' \
+        "$FAKE_XEN_DIR" "$tool" >"$1/libexec/xl-snapshot/xl-snapshot"
+    chmod +x "$1/libexec/xl-snapshot/xl-snapshot"
+    real_xl "$1/real/xl"
+}
+
 names() { "$tool" snapshot-list -n "$1" | sort | tr '\n' ' '; }
