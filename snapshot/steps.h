@@ -36,6 +36,25 @@ struct step_ops {
 
 const struct step_ops *steps_find(enum verb v);
 
+/* By verb; each has those of one operation, steps_find() looks in all. */
+extern const struct step_ops steps_create[STEP_COUNT];
+extern const struct step_ops steps_revert[STEP_COUNT];
+extern const struct step_ops steps_delete[STEP_COUNT];
+
+/* For more than one of them: */
+
+/*
+ * Connects j->host to what holds the disks.  A layer may only go if it is
+ * known who stands on it: each of the other snapshots must be readable then.
+ */
+int step_open_host(struct job *j, struct err *e);
+/* Restores the domain from the memory image of the snapshot, paused. */
+int step_restore_paused(struct job *j, enum store_state state,
+                        struct err *e);
+/* 1 if the snapshot went from one state to the other, 0 if not yet, -1. */
+int step_moved(struct job *j, enum store_state from, enum store_state to,
+               struct err *e);
+
 #endif
 
 /*

@@ -1,0 +1,112 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+
+/* The steps of a revert. */
+
+#include <string.h>
+
+#include "clock.h"
+#include "steps.h"
+
+static int destroy(struct job *j, const struct step *step, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    (void)step;
+    if (rc <= 0)
+        return rc;
+    j->stopped_ms = clock_ms();
+    rc = domain_destroy(d.domid, e);
+    domain_free(&d);
+    return rc;
+}
+
+/* As long as a domain of the name runs, its user has lost nothing. */
+static int destroy_happened(struct job *j, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    if (rc > 0)
+        domain_free(&d);
+    return rc < 0 ? -1 : !rc;
+}
+
+static int apply(struct job *j, const struct step *step, struct err *e)
+{
+    return disk_apply(&j->s.disks[step->disk], e);
+}
+
+/*
+ * What a restore that was cut short left.  A paused domain with the
+ * snapshot's uuid has not run yet; any other one is somebody's, who started
+ * it while the revert was unfinished.
+ */
+static int clear_half_restored(struct job *j, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    if (rc <= 0)
+        return rc;
+    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))
+        rc = domain_destroy(d.domid, e);
+    else
+        rc = err_set(e, SNAP_NEEDS_USER, "domain %s was started while its "
+                     "revert to %s was unfinished: shut it down, then run "
+                     "'xl snapshot-revert %s %s'", j->s.domain.name,
+                     j->s.name, j->s.domain.name, j->s.name);
+    domain_free(&d);
+    return rc;
+}
+
+static int restore(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return clear_half_restored(j, e) ? -1 :
+           step_restore_paused(j, STORE_COMMITTED, e);
+}
+
+static int unpause(struct job *j, const struct step *step, struct err *e)
+{
+    struct domain d;
+    int rc = domain_find(j->s.domain.name, &d, e);
+
+    (void)step;
+    if (rc <= 0)
+        return rc;
+    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))
+        rc = domain_unpause(d.domid, e);
+    else
+        rc = 0;
+    if (!rc && j->stopped_ms)
+        j->downtime_ms = clock_ms() - j->stopped_ms;
+    domain_free(&d);
+    return rc;
+}
+
+const struct step_ops steps_revert[STEP_COUNT] = {
+    [STEP_DESTROY] = { .act = destroy, .happened = destroy_happened },
+    [STEP_APPLY] = { .act = apply },
+    [STEP_RESTORE] = { .act = restore },
+    [STEP_UNPAUSE] = { .act = unpause },
+};
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
