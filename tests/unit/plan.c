@@ -93,6 +93,38 @@ static bool verbs_are(const struct plan *p, const char *want)
     return same;
 }
 
+static void cold(void)
+{
+    static const struct disk_wish none;
+    struct plan_create req = {
+        .name = "snap1", .disks = &none, .unique = "0badcafe", .cold = true,
+    };
+    struct snapshot s;
+    struct plan p;
+    struct err e = { 0 };
+    char *text;
+
+    check_ok(plan_create(&req, &dom, &no_tree, &s, &p, &e), &e,
+             "a plan for a cold one");
+    text = verbs_of(&p);
+    check(!strcmp(text, "stage prepare hold-monitor save close "
+                  "release-monitor capture reopen unpause record *publish "
+                  "set-current"),
+          "the domain is gone while the disks are taken: %s", text);
+    free(text);
+    plan_free(&p);
+    meta_free(&s);
+    req.paused = true;
+    check_ok(plan_create(&req, &dom, &no_tree, &s, &p, &e), &e,
+             "one that leaves the domain paused");
+    text = verbs_of(&p);
+    check(strstr(text, "reopen record") && !strstr(text, "unpause"),
+          "does not let it run");
+    free(text);
+    plan_free(&p);
+    meta_free(&s);
+}
+
 static void verbs(void)
 {
     bool unique = true, back = true;
@@ -370,6 +402,7 @@ int main(void)
     memory_image();
     parent();
     states();
+    cold();
     kinds();
     wishes();
     no_disks();

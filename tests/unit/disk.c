@@ -1,0 +1,189 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+
+/* Which kind of snapshot a disk gets, and the layers of external ones. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "snapshot/disk.h"
+#include "snapshot/image.h"
+#include "snapshot/layer.h"
+#include "snapshot/mem.h"
+#include "snapshot/name.h"
+#include "tests/unit/unit.h"
+
+#define UNIQUE "0badcafe"
+
+static const struct choice {
+    const char *format, *backend;
+    enum medium medium;
+    struct disk_request r;
+    const char *type;           /* that it gets, or NULL */
+    const char *why;            /* or a part of the reason against it */
+} choices[] = {
+    /* what each gets if nobody asks */
+    { "qcow2", "qdisk", MEDIUM_FILE, { 0 }, "internal", NULL },
+    { "qcow2", "qdisk", MEDIUM_FILE, { .cold = true }, "internal", NULL },
+    { "qcow2", "qdisk", MEDIUM_FILE, { .has_external = true }, "external",
+      NULL },
+    { "raw", "phy", MEDIUM_FILE, { 0 }, "copy", NULL },
+    { "raw", "qdisk", MEDIUM_FILE, { .cold = true }, "copy", NULL },
+    { "raw", "phy", MEDIUM_BLOCK, { 0 }, NULL, "block device" },
+    { "vhd", "qdisk", MEDIUM_FILE, { 0 }, NULL, "--cold" },
+    { "vhd", "qdisk", MEDIUM_FILE, { .cold = true }, "copy", NULL },
+    /* what somebody asks for */
+    { "qcow2", "qdisk", MEDIUM_FILE, { .type = "external" }, "external",
+      NULL },
+    { "qcow2", "qdisk", MEDIUM_FILE, { .type = "none" }, "none", NULL },
+    { "qcow2", "qdisk", MEDIUM_FILE, { .type = "copy" }, NULL, "no copies" },
+    { "raw", "qdisk", MEDIUM_FILE, { .type = "internal" }, NULL,
+      "only qcow2" },
+    { "raw", "qdisk", MEDIUM_FILE, { .type = "external" }, NULL,
+      "needs a qcow2 image" },
+    { "raw", "phy", MEDIUM_BLOCK, { .type = "copy", .path = "/c" }, "copy",
+      NULL },
+    { "raw", "phy", MEDIUM_FILE, { .type = "magic" }, NULL, "no such type" },
+    /* one kind would lose the other at a revert */
+    { "qcow2", "qdisk", MEDIUM_FILE,
+      { .type = "internal", .has_external = true }, NULL,
+      "has external snapshots" },
+    { "qcow2", "qdisk", MEDIUM_FILE,
+      { .type = "external", .has_internal = true }, NULL,
+      "has internal snapshots" },
+};
+
+static void choose(void)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        const struct choice *c = &choices[i];
+        struct domain_disk disk = {
+            .vdev = "xvda", .path = "/img", .format = c->format,
+            .backend = c->backend, .medium = c->medium, .live = "/img",
+        };
+        struct disk_request r = c->r;
+        struct snapshot s = { .ndisks = 1 };
+        struct err e;
+        int rc;
+
+        r.snapshot = "snap1";
+        r.unique = UNIQUE;
+        s.disks = mem_zalloc(1, sizeof(*s.disks));
+        rc = disk_choose(&disk, &r, &s.disks[0], &e);
+        if (c->type)
+            check(!rc && !strcmp(s.disks[0].type, c->type),
+                  "%s on %s%s: %s", c->format, c->backend,
+                  r.cold ? ", cold" : "", c->type);
+        else
+            check(rc && strstr(e.text, c->why) && strstr(e.text, "xvda"),
+                  "refused: %s", rc ? e.text : s.disks[0].type);
+        meta_free(&s);
+    }
+}
+
+/* The link is known by the name of what it leads to, from any other link. */
+static void find_link(void)
+{
+    char *user = unit_path("user"), *link = unit_path("disk.qcow2");
+    char *layer = layer_name(link, "snap1", UNIQUE), *other;
+    struct err e;
+    char *found;
+
+    unit_puts(link, "");
+    found = layer_find_link(link);
+    check(!found, "a plain file is no link");
+    unit_puts(layer, "");
+    check_ok(layer_point(link, layer, &e), &e, "the path becomes a link");
+    check_ok(layer_point(link, layer, &e), &e, "once more changes nothing");
+    found = layer_find_link(link);
+    check(found && !strcmp(found, link), "the link is found");
+    free(found);
+    if (symlink("disk.qcow2", user))
+        abort();
+    found = layer_find_link(user);
+    check(found && !strcmp(found, link), "also behind a link of the user's");
+    free(found);
+    unlink(link);
+    other = unit_path("other.qcow2");
+    unit_puts(other, "");
+    if (symlink(other, link))
+        abort();
+    found = layer_find_link(user);
+    check(!found, "a link of the user's alone is none of ours");
+    unlink(link);
+    unlink(user);
+    free(other);
+    free(layer);
+    free(link);
+    free(user);
+}
+
+static void layers(void)
+{
+    char *base = unit_path("base"), *mid = unit_path("mid"), *top = unit_path("top");
+    const char *const args[] = {
+        "create", "-q", "-f", "qcow2", base, "1M", NULL
+    };
+    char **chain, *below;
+    struct stat st;
+    struct err e;
+    size_t n;
+
+    if (image_make(args, &e) || chmod(base, 0640))
+        abort();
+    check_ok(layer_create(mid, base, 1 << 20, &e), &e, "a layer on a base");
+    check(!stat(mid, &st) && (st.st_mode & 07777) == 0640,
+          "has the mode of what it stands on");
+    check_ok(layer_create(mid, base, 1 << 20, &e), &e, "and can be made anew");
+    check_ok(layer_create(top, mid, 1 << 20, &e), &e, "another one on it");
+    check(!layer_chain(top, &chain, &n, &e) && n == 3 &&
+          !strcmp(chain[0], top) && !strcmp(chain[2], base),
+          "the chain is read");
+    layer_free_chain(chain, n);
+    check_ok(layer_pull(top, base, &e), &e, "a pull from the middle one");
+    check(!layer_backing(top, &below, &e) && below && !strcmp(below, base),
+          "stands on the base then");
+    free(below);
+    check_ok(layer_unlink(mid, &e), &e, "the middle one can go");
+    check_ok(layer_unlink(mid, &e), &e, "twice");
+    check_ok(layer_commit(top, &e), &e, "a commit to the base");
+    check_ok(layer_pull(top, NULL, &e), &e, "a pull of all");
+    check(!layer_backing(top, &below, &e) && !below, "stands on nothing");
+    if (symlink(base, mid))
+        abort();
+    check_err(layer_unlink(mid, &e), &e, SNAP_FAILED,
+              "not a regular file", "a link is not taken for a layer");
+    free(top);
+    free(mid);
+    free(base);
+}
+
+int main(void)
+{
+    choose();
+    find_link();
+    layers();
+    return unit_done();
+}
+
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
