@@ -167,13 +167,17 @@ static int list(const char *root, const char *style)
 {
     struct snap_env env = { .root = root };
     struct err problems = { 0 }, e;
+    struct show sh = { .style = style_of(style) };
     struct tree t = { 0 };
     uint64_t began = clock_ms();
+    bool sizes = sh.style == SHOW_LONG || sh.style == SHOW_JSON;
     bool pending;
     char *domain;
 
-    check(snap_list(&env, DOMAIN, &domain, &t, &pending, &problems, &e), &e);
-    show_tree(&t, NULL, style_of(style));
+    check(snap_list(&env, DOMAIN, sizes, &domain, &t, &pending, &problems,
+                    &e), &e);
+    show_domain(&sh, DOMAIN, &t, NULL);
+    show_end(&sh);
     fflush(stdout);
     check(problems.status != SNAP_OK, &problems);
     tree_free(&t);
