@@ -130,12 +130,23 @@ char *text_fit(const char *text, size_t columns)
     return copy;
 }
 
+static bool is_ascii(const char *text)
+{
+    while ((unsigned char)(*text - 1) < 0x7e)   /* 1 to 0x7e */
+        text++;
+    return !*text;
+}
+
 char *text_json(const char *json)
 {
-    /* A byte becomes six at most. */
-    char *out = mem_zalloc(6 * strlen(json) + 1, 1), *to = out;
+    char *out, *to;
     uint32_t c = 0;
 
+    /* Nearly always, and there are long lists. */
+    if (is_ascii(json))
+        return mem_strdup(json);
+    /* A byte becomes six at most. */
+    to = out = mem_zalloc(6 * strlen(json) + 1, 1);
     while (*json) {
         size_t len = decode(json, &c);
 
