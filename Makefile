@@ -47,6 +47,7 @@ help:
 	@echo 'make check           all tests that a change needs'
 	@echo 'make check-quick     those that need no Xen'
 	@echo 'make check-full      everything, for a release'
+	@echo 'make bench           measure, and write BENCHMARKS.md'
 	@echo 'make clean'
 
 $(BUILD)/xl-snapshot: $(ENGINE_OBJS) $(call objs,$(XEN_SRCS) $(FRONT_SRCS))

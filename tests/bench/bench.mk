@@ -1,4 +1,4 @@
-# The benchmark.
+# The benchmark: writes BENCHMARKS.md, in half an hour at most.
 
 BENCH_STORE = $(BUILD)/bench/store
 
@@ -7,3 +7,9 @@ $(BENCH_STORE): $(call objs,tests/bench/store.c tests/unit/nodomain.c) \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: bench
+bench:
+	@tests/need bench
+	@$(MAKE) --no-print-directory all $(BENCH_STORE)
+	@tests/bench/run
