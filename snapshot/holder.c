@@ -11,11 +11,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/dm-ioctl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -27,6 +31,7 @@
 #define LOOP_PATH_MAX 8192
 
 struct search {
+    const char *path;
     struct stat target;
     const struct domain *but;
     char *who;
@@ -157,13 +162,75 @@ static int match_loops(struct search *s)
     return s->who ? 1 : 0;
 }
 
+/* A device that is made of this one, or NULL. */
+static char *device_above(const struct search *s)
+{
+    char *path = mem_printf("/sys/dev/block/%u:%u/holders",
+                            major(s->target.st_rdev),
+                            minor(s->target.st_rdev));
+    DIR *holders = opendir(path);
+    struct dirent *de;
+    char *name = NULL;
+
+    while (holders && !name && (de = readdir(holders)))
+        if (de->d_name[0] != '.')
+            name = mem_printf("the device %s, which is part of it",
+                              de->d_name);
+    if (holders)
+        closedir(holders);
+    free(path);
+    return name;
+}
+
+/* True if a device of device-mapper's, such as a volume, is open. */
+static bool is_mapped_and_open(const struct search *s)
+{
+    struct dm_ioctl io = {
+        .version = { DM_VERSION_MAJOR, 0, 0 }, .data_size = sizeof(io),
+        .dev = s->target.st_rdev,
+    };
+    int fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+    bool is_open = fd >= 0 && !ioctl(fd, DM_DEV_STATUS, &io) &&
+                   io.open_count > 0;
+
+    if (fd >= 0)
+        close(fd);
+    return is_open;
+}
+
+/*
+ * Block devices that are mounted or stacked on, and those that blkback, in
+ * the kernel too, has not yet let go after the end of a domain.
+ */
+static int match_kernel(struct search *s)
+{
+    int fd;
+
+    if (!S_ISBLK(s->target.st_mode))
+        return 0;
+    fd = open(s->path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+        /* A domain that runs has it open itself. */
+        if (!s->but && is_mapped_and_open(s))
+            s->who = mem_strdup("the kernel, or another program");
+    } else if (errno == EBUSY) {
+        s->who = device_above(s);
+        if (!s->who)
+            s->who = mem_strdup("the kernel (is it mounted?)");
+    }
+    return s->who ? 1 : 0;
+}
+
 static int find_once(struct search *s, struct err *e)
 {
     int rc = domain_each_disk(match_disk, s, e);
 
     if (!rc)
         rc = match_processes(s, e);
-    return rc ? rc : match_loops(s);
+    if (!rc)
+        rc = match_loops(s);
+    return rc ? rc : match_kernel(s);
 }
 
 int holder_find(const char *path, const struct domain *but, unsigned wait_s,
@@ -175,6 +242,7 @@ int holder_find(const char *path, const struct domain *but, unsigned wait_s,
 
     for (;;) {
         memset(&s, 0, sizeof(s));
+        s.path = path;
         s.but = but;
         if (stat(path, &s.target))
             return err_errno(e, "cannot look at %s", path);

@@ -9,7 +9,7 @@
  * GNU Lesser General Public License for more details.
  */
 
-/* Who holds an image: domains, processes, loop devices. */
+/* Who holds an image: domains, processes, loop devices, the kernel. */
 
 #ifndef SNAPSHOT_HOLDER_H
 #define SNAPSHOT_HOLDER_H

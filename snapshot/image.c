@@ -164,6 +164,11 @@ int image_check_free(const char *path, const struct domain *but,
     return rc;
 }
 
+int image_wait_free(const char *path, struct err *e)
+{
+    return image_check_free(path, NULL, HOLDER_WAIT_S, e);
+}
+
 static int run(const char *const *args, bool interruptible, struct err *e)
 {
     const char *argv[MAX_ARGS] = { "qemu-img" };
@@ -183,7 +188,7 @@ static int run(const char *const *args, bool interruptible, struct err *e)
 
 int image_write(const char *path, const char *const *args, struct err *e)
 {
-    return image_check_free(path, NULL, HOLDER_WAIT_S, e) ? -1 :
+    return image_wait_free(path, e) ? -1 :
            run(args, false, e);
 }
 

@@ -59,6 +59,8 @@ const struct image_snapshot *image_info_find(const struct image_info *info,
  */
 int image_check_free(const char *path, const struct domain *but,
                      unsigned wait_s, struct err *e);
+/* Nobody at all, and as long as image_write() waits. */
+int image_wait_free(const char *path, struct err *e);
 
 /*
  * Runs qemu-img with these arguments (NULL at the end) to change the image,
