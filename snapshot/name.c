@@ -19,6 +19,8 @@
 #include "mem.h"
 #include "name.h"
 
+#define VOLUME_MAX_LEN 127
+
 int name_check(const char *name, struct err *e)
 {
     size_t len = strlen(name);
@@ -79,6 +81,28 @@ int name_expand(const char *template, time_t now, char **name_r,
         *name_r = mem_strdup(buf);
     }
     return name_check(*name_r, e);
+}
+
+/* How many bytes of it are the name of a group or volume; 0: none. */
+static size_t volume_length(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-");
+
+    if (*name == '-' || len > VOLUME_MAX_LEN || (len == 1 && name[0] == '.') ||
+        (len == 2 && name[0] == '.' && name[1] == '.'))
+        return 0;
+    return len;
+}
+
+bool name_is_volume(const char *name)
+{
+    size_t vg = volume_length(name), lv;
+
+    if (!vg || name[vg] != '/')
+        return false;
+    lv = volume_length(name + vg + 1);
+    return lv && !name[vg + 1 + lv];
 }
 
 int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)

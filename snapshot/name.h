@@ -18,6 +18,7 @@
 #ifndef SNAPSHOT_NAME_H
 #define SNAPSHOT_NAME_H
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "err.h"
@@ -36,6 +37,9 @@ int name_check_domain(const char *name, struct err *e);
  */
 int name_expand(const char *template, time_t now, char **name_r,
                 struct err *e);
+
+/* "VG/LV" in the characters that LVM allows, which no option begins with. */
+bool name_is_volume(const char *name);
 
 /* Random hex digits that make a file's name unlike any other, and a NUL. */
 int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e);

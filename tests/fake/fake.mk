@@ -1,8 +1,6 @@
 # The test build: the whole program on a fake host (tests/fake/host.h), with
 # fault points and calls that can be made to fail (tests/fake/spec.h).
 
-comma := ,
-
 FAKE = $(BUILD)/fake
 FAKE_CFLAGS = $(ALL_CFLAGS) -DSNAPSHOT_FAULTS -include tests/fake/build.h
 FAKE_OBJ = $(patsubst %.c,$(FAKE)/obj/%.o,$(1))

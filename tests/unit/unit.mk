@@ -1,5 +1,7 @@
 # Unit tests: one program per module, named after it; no Xen needed.
 
+comma := ,
+
 # Those that need Xen's libxlutil to link, but no Xen to run.
 UNIT_XEN = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cfg.c))
 UNIT_HELPERS = unit nodomain fixture
@@ -25,8 +27,19 @@ $(BUILD)/tests/unit/short/%.o: snapshot/%.c | need-build
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -DQMP_TIMEOUT_S=1 -MMD -MP -c -o $@ $<
 
+# In place of /sys a folder of the test's.
+$(BUILD)/tests/unit/sys/%.o: snapshot/%.c | need-build
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -include tests/unit/volume_sys.h -MMD -MP -c \
+		-o $@ $<
+
 $(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qmp.o
+$(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/volume.o
 $(BUILD)/tests/unit/cfg: $(BUILD)/snapshot/cfg.o
+# What needs devices of LVM's, the test does itself.
+$(BUILD)/tests/unit/disk_lvm: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
+	volume_of_path volume_is_named_by cow_put_back)
 
 $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_COMMON) \
 		$(UNIT_ENGINE)
