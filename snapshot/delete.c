@@ -96,7 +96,7 @@ static int check(struct job *j, struct err *e)
         if (disk_aim(&j->host, NULL, NULL, &j->s.disks[i], e))
             return -1;
     for (i = 0; i < j->s.ndisks; i++)
-        if (j->host.running && meta_disk_has_part(&j->s.disks[i]))
+        if (j->host.running && !disk_is_alone(&j->s.disks[i]))
             return disk_host_qemu(&j->host, e) ? 0 : -1;
     return 0;
 }

@@ -20,6 +20,7 @@
 static const struct disk_ops *const kinds[] = {
     &disk_internal,
     &disk_external,
+    &disk_lvm,
     &disk_copy,
 };
 
@@ -58,6 +59,7 @@ void disk_host_close(struct disk_host *h)
 {
     qemu_close(h->qemu);
     json_object_put(h->actions);
+    json_object_put(h->claims);
     free(h->others);
     memset(h, 0, sizeof(*h));
 }
@@ -78,6 +80,25 @@ bool disk_has_part(const struct disk_host *h, const char *path)
                 layer_same(h->others[i]->disks[k].part, path))
                 return true;
     return false;
+}
+
+uint64_t disk_claim(struct disk_host *h, const char *place, uint64_t bytes)
+{
+    json_object *sum;
+
+    if (!h->claims)
+        h->claims = json_object_new_object();
+    if (json_object_object_get_ex(h->claims, place, &sum))
+        bytes += json_object_get_uint64(sum);
+    json_add_u64(h->claims, place, bytes);
+    return bytes;
+}
+
+bool disk_is_alone(const struct snapshot_disk *d)
+{
+    const struct disk_ops *ops = disk_find_kind(d->type);
+
+    return !ops || ops->alone;
 }
 
 /* Why a disk has no part in any snapshot, or NULL. */
@@ -270,10 +291,9 @@ int disk_check_free(const struct snapshot *s, const struct domain *but,
 
     for (i = 0; i < s->ndisks; i++) {
         const struct snapshot_disk *d = &s->disks[i];
-        const struct disk_ops *ops = disk_find_kind(d->type);
         struct stat st;
 
-        if (deletion && ops && ops->alone)
+        if (deletion && disk_is_alone(d))
             continue;
         /* Whether it has to be there is not the question here. */
         if (meta_disk_has_part(d) && !stat(d->path, &st) &&

@@ -42,6 +42,7 @@ struct disk_host {
     /* Tells that layer "to" took the place of "from" in all of them. */
     int (*moved)(void *arg, const char *from, const char *to, struct err *e);
     void *moved_arg;
+    json_object *claims;        /* disk_claim() */
 };
 
 /* What is asked of a disk. */
@@ -65,6 +66,11 @@ void disk_host_close(struct disk_host *h);
 void disk_host_add_other(struct disk_host *h, const struct snapshot *s);
 /* True if the file is a part of one of h->others. */
 bool disk_has_part(const struct disk_host *h, const char *path);
+/*
+ * For check(): the part needs so much room in a place that parts of other
+ * disks may share.  Returns the sum of all that is needed there so far.
+ */
+uint64_t disk_claim(struct disk_host *h, const char *place, uint64_t bytes);
 
 struct disk_ops {
     const char *type;
@@ -123,6 +129,9 @@ const struct disk_ops *disk_find_kind(const char *type);
 int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
                 struct snapshot_disk *d, struct err *e);
 
+/* The deletion of its part does not concern the image, nor its QEMU. */
+bool disk_is_alone(const struct snapshot_disk *d);
+
 /* The hooks, with the disk's vdev put before an error; "none" does nothing. */
 int disk_check(struct disk_host *h, struct snapshot_disk *d, struct err *e);
 int disk_prepare(struct disk_host *h, const struct snapshot_disk *d,
@@ -145,7 +154,8 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 int disk_check_free(const struct snapshot *s, const struct domain *but,
                     bool deletion, struct err *e);
 
-extern const struct disk_ops disk_internal, disk_external, disk_copy;
+extern const struct disk_ops disk_internal, disk_external, disk_lvm,
+    disk_copy;
 
 #endif
 

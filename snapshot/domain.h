@@ -53,6 +53,7 @@ struct domain_disk {
     enum medium medium;
     char *live;                     /* where the path leads to */
     char *link;                     /* our link to layers on the way, or NULL */
+    char *volume;                   /* "VG/LV" if it is one, or NULL */
 };
 
 struct domain {

@@ -15,25 +15,53 @@
 #include "layer.h"
 #include "medium.h"
 #include "mem.h"
+#include "volume.h"
+
+static int probe_block(struct domain_disk *disk, struct err *e)
+{
+    const struct volume *v;
+    struct volumes vs;
+    char *name;
+    int rc = volume_of_path(disk->path, &name, e);
+
+    disk->medium = MEDIUM_BLOCK;
+    if (rc <= 0)
+        return rc;
+    rc = volumes_read_beside(name, &vs, e);
+    if (rc) {
+        free(name);
+        return -1;
+    }
+    v = volumes_find(&vs, name);
+    if (v) {
+        disk->medium = v->thin ? MEDIUM_LVM_THIN : MEDIUM_LVM;
+        disk->volume = name;
+    } else {
+        free(name);
+    }
+    volumes_free(&vs);
+    return 0;
+}
 
 static int probe(struct domain_disk *disk, struct err *e)
 {
     struct stat st;
 
-    (void)e;
     free(disk->live);
     disk->live = realpath(disk->path, NULL);
     if (!disk->live)
         disk->live = mem_strdup(disk->path);
     free(disk->link);
     disk->link = layer_find_link(disk->path);
+    free(disk->volume);
+    disk->volume = NULL;
     disk->medium = MEDIUM_UNKNOWN;
     if (disk->foreign || !disk->path[0] || stat(disk->path, &st))
         return 0;           /* the check of its kind says what is wrong */
     if (S_ISREG(st.st_mode))
         disk->medium = MEDIUM_FILE;
     else if (S_ISBLK(st.st_mode))
-        disk->medium = MEDIUM_BLOCK;
+        return probe_block(disk, e);
     return 0;
 }
 

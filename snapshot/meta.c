@@ -109,6 +109,31 @@ static int dup_opt_path(json_object *o, const char *key, struct json_at at,
            check_path(*s_r, key, at, e) ? -1 : 0;
 }
 
+/* It becomes an argument of LVM's programs. */
+static int check_volume(const char *name, const char *key, struct json_at at,
+                        struct err *e)
+{
+    if (!name || name_is_volume(name))
+        return 0;
+    return err_set(e, SNAP_FAILED, "%s: '%s.%s' is not the name of a logical "
+                   "volume", at.what, at.where, key);
+}
+
+/* What depends on the kind: the part, by its name, and the volume's origin. */
+static int parse_part(json_object *o, const char *key, struct json_at at,
+                      struct snapshot_disk *d, struct err *e)
+{
+    if (dup_str(o, key, at, &d->part, e))
+        return -1;
+    if (!strcmp(key, "snapshot"))
+        return check_name(d->part, key, at, e);
+    if (strcmp(key, "volume"))
+        return check_path(d->part, key, at, e);
+    return check_volume(d->part, key, at, e) ||
+           dup_str(o, "origin", at, &d->origin, e) ||
+           check_volume(d->origin, "origin", at, e) ? -1 : 0;
+}
+
 static int parse_disk(json_object *o, struct json_at at,
                       struct snapshot_disk *d, struct err *e)
 {
@@ -127,9 +152,7 @@ static int parse_disk(json_object *o, struct json_at at,
     if (!key)
         return 0;
     return check_path(d->path, "path", at, e) ||
-           dup_str(o, key, at, &d->part, e) ||
-           (!strcmp(key, "snapshot") && check_name(d->part, key, at, e)) ||
-           (strcmp(key, "snapshot") && check_path(d->part, key, at, e)) ||
+           parse_part(o, key, at, d, e) ||
            dup_opt_str(o, "stamp", at, &d->stamp, e) ||
            dup_opt_path(o, "link", at, &d->link, e) ||
            dup_opt_path(o, "overlay", at, &d->overlay, e) ||
@@ -272,6 +295,7 @@ static void add_part(json_object *o, const struct snapshot_disk *d)
     json_add_str(o, key, d->part);
     json_add_u64(o, "virtual_size", d->virtual_size);
     json_add_u64(o, "inode", d->inode);
+    add_opt_str(o, "origin", d->origin);
     add_opt_str(o, "stamp", d->stamp);
     add_opt_str(o, "link", d->link);
     add_opt_str(o, "overlay", d->overlay);
@@ -436,6 +460,7 @@ static void free_disk(struct snapshot_disk *d)
     free(d->type);
     free(d->part);
     free(d->reason);
+    free(d->origin);
     free(d->stamp);
     free(d->link);
     free(d->overlay);

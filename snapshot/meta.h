@@ -36,12 +36,14 @@ struct snapshot_disk {
     char *type;             /* a disk kind (disk.h), or "none" */
     char *part;             /* the part's name: "snapshot", "file", "volume" */
     char *reason;           /* why there is no part, for "none" */
+    char *origin;           /* lvm: the disk's own volume, "VG/LV" */
     char *stamp;            /* of the part: proves that it is the same one */
     char *link;             /* external: the path that links to the live layer */
     char *overlay;          /* external: the layer that takes the writes */
     char *discard;          /* external, in a revert: the layer given up */
     uint64_t virtual_size;  /* bytes the guest sees */
     uint64_t inode;         /* of the image file */
+    uint64_t room;          /* lvm: of the part to be made; not in the JSON */
 };
 
 struct snapshot {

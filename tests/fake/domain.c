@@ -150,6 +150,7 @@ void domain_free(struct domain *d)
         free(d->disks[i].path);
         free(d->disks[i].live);
         free(d->disks[i].link);
+        free(d->disks[i].volume);
     }
     free(d->disks);
     free(d->name);

@@ -239,6 +239,46 @@ static void bad_text(const char *path, const char *value, const char *why)
           e.status == SNAP_FAILED, "'%s' as '%s' is refused", path, value);
 }
 
+/* An LVM disk's volume and origin become arguments of LVM's programs. */
+static void volumes(void)
+{
+    static const char *const bad[] = {
+        "", "vg", "vg/", "/vg/lv", "vg/lv/x", "-vg/lv", "vg/-y", "vg/..",
+        "vg/l v", "vg/a,b",
+    };
+    json_object *o = fixture_json("snap1", "base"), *back;
+    const char *key;
+    json_object *disk = holder_of(o, "disks.type", &key);
+    struct snapshot s;
+    struct err e;
+    size_t i;
+
+    json_object_object_add(disk, "type", json_object_new_string("lvm"));
+    json_object_object_add(disk, "volume", json_object_new_string("vg/d.s-1"));
+    check_err(meta_parse(o, "f", &s, &e), &e, SNAP_FAILED,
+              "'disks[0].origin'", "an LVM disk needs its origin");
+    json_object_object_add(disk, "origin", json_object_new_string("vg/d"));
+    check_ok(meta_parse(o, "f", &s, &e), &e, "an LVM disk");
+    check(!strcmp(s.disks[0].part, "vg/d.s-1") &&
+          !strcmp(s.disks[0].origin, "vg/d"), "its volumes");
+    back = meta_to_json(&s);
+    check(json_object_equal(o, back), "are written as they were read");
+    json_object_put(back);
+    meta_free(&s);
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        json_object_object_add(disk, "volume", json_object_new_string(bad[i]));
+        check_err(meta_parse(o, "f", &s, &e), &e, SNAP_FAILED,
+                  "'disks[0].volume'", "no volume: '%s'", bad[i]);
+        json_object_object_add(disk, "volume",
+                               json_object_new_string("vg/d.s-1"));
+        json_object_object_add(disk, "origin", json_object_new_string(bad[i]));
+        check_err(meta_parse(o, "f", &s, &e), &e, SNAP_FAILED,
+                  "'disks[0].origin'", "no origin: '%s'", bad[i]);
+        json_object_object_add(disk, "origin", json_object_new_string("vg/d"));
+    }
+    json_object_put(o);
+}
+
 static void hostile(void)
 {
     static const char *const paths[] = {
@@ -365,6 +405,7 @@ int main(void)
     made();
     missing();
     ranges();
+    volumes();
     hostile();
     versions();
     later_minor();
