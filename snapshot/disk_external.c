@@ -94,6 +94,22 @@ static int check_paths(const struct snapshot_disk *d, struct err *e)
     return 0;
 }
 
+/*
+ * The name of a node that we added must not change: QEMU opens it again by
+ * that name to make it read-only, and would find the wrong file (XEN-FACTS).
+ */
+static int check_name(const struct snapshot_disk *d, const char *node,
+                      struct err *e)
+{
+    char *ours = qemu_node_name(d->link);
+    int rc = is_first(d) && !strcmp(node, ours) ?
+             err_set(e, SNAP_FAILED, "QEMU has %s open as a layer, whose name "
+                     "cannot change while the domain runs", d->link) : 0;
+
+    free(ours);
+    return rc;
+}
+
 /* The node that the guest writes to; 0 if QEMU does not have the disk. */
 static int live_node(struct disk_host *h, const struct snapshot_disk *d,
                      char **node_r, struct err *e)
@@ -123,7 +139,9 @@ static int external_check(struct disk_host *h, struct snapshot_disk *d,
     char *node = NULL;
     int rc;
 
-    if (check_paths(d, e) || (!h->cold && live_node(h, d, &node, e)) ||
+    if (check_paths(d, e) ||
+        (!h->cold && (live_node(h, d, &node, e) ||
+                      check_name(d, node, e))) ||
         image_inode(d->link, &d->inode, e) ||
         image_info_read(d->link, d->format, &info, e)) {
         free(node);
