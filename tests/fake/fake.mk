@@ -7,7 +7,9 @@ FAKE_OBJ = $(patsubst %.c,$(FAKE)/obj/%.o,$(1))
 
 # Calls that fault.c stands in for.
 FAKE_WRAP = write read fsync openat64 open64 renameat unlinkat mkdirat \
-	fchmod ftruncate64 fstatat64 readlink qmp_run qmp_open
+	fchmod ftruncate64 fstatat64 readlink qmp_run qmp_open \
+	link symlink rename unlink truncate64 chown chmod ioctl stat64 \
+	lstat64 name_unique
 FAKE_WRAP_FLAGS = $(addprefix -Wl$(comma)--wrap=,$(FAKE_WRAP))
 
 FAKE_HOST = tests/fake/host.c tests/fake/guest.c tests/fake/spec.c \

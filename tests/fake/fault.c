@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@
 #include "host.h"
 #include "spec.h"
 #include "snapshot/mem.h"
+#include "snapshot/name.h"
 #include "snapshot/qmp.h"
 
 #define MIB (1u << 20)
@@ -174,7 +177,8 @@ static bool takes_space(const char *call)
 {
     return !strcmp(call, "write") || !strcmp(call, "create") ||
            !strcmp(call, "mkdir") || !strcmp(call, "rename") ||
-           !strcmp(call, "fsync");
+           !strcmp(call, "link") || !strcmp(call, "symlink") ||
+           !strcmp(call, "truncate") || !strcmp(call, "fsync");
 }
 
 /* -1 with errno if the call is to fail; *torn_r if half of it is done. */
@@ -345,8 +349,8 @@ int __wrap_open64(const char *name, int flags, ...)
         mode = va_arg(ap, mode_t);
         va_end(ap);
     }
-    return at_point("open", AT_FDCWD, name) ? -1 :
-           __real_open64(name, flags, mode);
+    return at_point(flags & O_CREAT ? "create" : "open", AT_FDCWD, name) ?
+           -1 : __real_open64(name, flags, mode);
 }
 
 int __wrap_renameat(int from_fd, const char *from, int to_fd,
@@ -383,6 +387,106 @@ int __wrap_fstatat64(int dirfd, const char *name, struct stat *st,
 {
     return at_point("stat", dirfd, name) ? -1 :
            __real_fstatat64(dirfd, name, st, flags);
+}
+
+/* By path: images, their layers and links. */
+
+int __real_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+int __real_symlink(const char *target, const char *path);
+int __wrap_symlink(const char *target, const char *path);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __real_unlink(const char *path);
+int __wrap_unlink(const char *path);
+int __real_truncate64(const char *path, off_t len);
+int __wrap_truncate64(const char *path, off_t len);
+int __real_chown(const char *path, uid_t uid, gid_t gid);
+int __wrap_chown(const char *path, uid_t uid, gid_t gid);
+int __real_chmod(const char *path, mode_t mode);
+int __wrap_chmod(const char *path, mode_t mode);
+int __real_stat64(const char *path, struct stat *st);
+int __wrap_stat64(const char *path, struct stat *st);
+int __real_lstat64(const char *path, struct stat *st);
+int __wrap_lstat64(const char *path, struct stat *st);
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_link(const char *from, const char *to)
+{
+    return at_point("link", AT_FDCWD, to) ? -1 : __real_link(from, to);
+}
+
+int __wrap_symlink(const char *target, const char *path)
+{
+    return at_point("symlink", AT_FDCWD, path) ? -1 :
+           __real_symlink(target, path);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+    return at_point("rename", AT_FDCWD, to) ? -1 : __real_rename(from, to);
+}
+
+int __wrap_unlink(const char *path)
+{
+    return at_point("unlink", AT_FDCWD, path) ? -1 : __real_unlink(path);
+}
+
+int __wrap_truncate64(const char *path, off_t len)
+{
+    return at_point("truncate", AT_FDCWD, path) ? -1 :
+           __real_truncate64(path, len);
+}
+
+int __wrap_chown(const char *path, uid_t uid, gid_t gid)
+{
+    return at_point("chown", AT_FDCWD, path) ? -1 :
+           __real_chown(path, uid, gid);
+}
+
+int __wrap_chmod(const char *path, mode_t mode)
+{
+    return at_point("chmod", AT_FDCWD, path) ? -1 :
+           __real_chmod(path, mode);
+}
+
+int __wrap_stat64(const char *path, struct stat *st)
+{
+    return at_point("stat", AT_FDCWD, path) ? -1 : __real_stat64(path, st);
+}
+
+int __wrap_lstat64(const char *path, struct stat *st)
+{
+    return at_point("stat", AT_FDCWD, path) ? -1 : __real_lstat64(path, st);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    unsigned long arg;
+    va_list ap;
+
+    va_start(ap, request);
+    arg = va_arg(ap, unsigned long);
+    va_end(ap);
+    return request == FICLONE && fd_point("clone", fd) ? -1 :
+           __real_ioctl(fd, request, arg);
+}
+
+/* Names that are the same in every run, where a test wants that. */
+int __real_name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e);
+int __wrap_name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e);
+
+int __wrap_name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)
+{
+    static unsigned n;
+    const char *run = getenv("FAKE_UNIQUE");
+
+    if (!run)
+        return __real_name_unique(unique, e);
+    snprintf(unique, NAME_UNIQUE_LEN + 1, "%04x%04x",
+             (unsigned)strtoul(run, NULL, 10) & 0xffff, n++ & 0xffff);
+    return 0;
 }
 
 /*

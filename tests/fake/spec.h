@@ -21,7 +21,7 @@
  *   qmp     commands to QEMU                      error lost gone hang kill
  *   xen     calls to the hypervisor               error lost kill late
  *   img     runs of qemu-img                      fail lost hang
- *   xl      "xl restore", once a process        early fail half late
+ *   xl      runs of "xl restore"                early fail half late
  *
  * "stop" (SIGSTOP) may stand for a signal.  "cut", in the dom0 of tests/xen
  * only, cuts the machine's power.
@@ -39,6 +39,12 @@
  * result lives as long as the process.
  */
 const char *spec_mode(const char *class, unsigned n, const char *what);
+
+/*
+ * How often programs of this name ran, this time included: one byte each in
+ * FAKE_XEN_DIR/<name>, which a test removes before each command.
+ */
+unsigned spec_count(const char *name);
 
 #endif
 

@@ -25,6 +25,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "qcow2.h"
 #include "state.h"
 #include "snapshot/clock.h"
 #include "snapshot/mem.h"
@@ -32,9 +33,14 @@
 
 #define RUN_MS 60000
 #define END_MS 10000
-#define IMAGE_SIZE "4M"
+#define IMAGE_SIZE "2M"
 
-static const char *const images[NIMAGES] = { "a.qcow2", "b.qcow2" };
+/* In order of the disks; layers and copies lie beside them. */
+static const struct { const char *file, *format; } images[NIMAGES] = {
+    { "images/a.qcow2", "qcow2" }, { "images/b.qcow2", "qcow2" },
+    { "images/c.raw", "raw" },
+};
+enum { INTERNAL, EXTERNAL, COPY };
 
 static void fatal(const char *what)
 {
@@ -68,6 +74,11 @@ void text_free(struct text *t)
 char *scene_path(struct scene *s, const char *name)
 {
     return mem_printf("%s/%s", s->dir, name);
+}
+
+static int not_dots(const struct dirent *de)
+{
+    return strcmp(de->d_name, ".") && strcmp(de->d_name, "..");
 }
 
 static char *slurp(const char *path, size_t *len_r)
@@ -131,29 +142,105 @@ void remove_tree(const char *path)
     rmdir(path);
 }
 
-static void copy_tree(const char *from, const char *to)
+static void copy_link(const char *from, const char *to)
 {
-    DIR *dir = opendir(from);
-    struct dirent *de;
+    char target[1024];
+    ssize_t n = readlink(from, target, sizeof(target) - 1);
 
-    if (!dir || mkdir(to, 0700))
+    target[n > 0 ? n : 0] = '\0';
+    if (n <= 0 || symlink(target, to))
         fatal(to);
-    while ((de = readdir(dir))) {
-        char *a, *b;
-        struct stat st;
+}
 
-        if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-            continue;
-        a = mem_printf("%s/%s", from, de->d_name);
-        b = mem_printf("%s/%s", to, de->d_name);
-        if (!lstat(a, &st) && S_ISDIR(st.st_mode))
-            copy_tree(a, b);
-        else
-            copy_file(a, b);
+/* Calls fn for each entry of a directory. */
+static void each_entry(const char *dir, const char *to,
+                       void (*fn)(const char *from, const char *to))
+{
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, alphasort), i;
+
+    if (n < 0)
+        fatal(dir);
+    for (i = 0; i < n; i++) {
+        char *a = mem_printf("%s/%s", dir, list[i]->d_name);
+        char *b = mem_printf("%s/%s", to, list[i]->d_name);
+
+        fn(a, b);
         free(a);
         free(b);
+        free(list[i]);
     }
-    closedir(dir);
+    free(list);
+}
+
+static mode_t type_of(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st))
+        fatal(path);
+    return st.st_mode & S_IFMT;
+}
+
+static void copy_tree(const char *from, const char *to);
+
+static void copy_entry(const char *from, const char *to)
+{
+    if (type_of(from) == S_IFDIR)
+        copy_tree(from, to);
+    else if (type_of(from) == S_IFLNK)
+        copy_link(from, to);
+    else
+        copy_file(from, to);
+}
+
+static void copy_tree(const char *from, const char *to)
+{
+    if (mkdir(to, 0700))
+        fatal(to);
+    each_entry(from, to, copy_entry);
+}
+
+/* A second name keeps the inode; "<to>.bytes" what is in it. */
+static void keep_image(const char *from, const char *to)
+{
+    char *bytes = mem_printf("%s.bytes", to);
+    struct stat st;
+
+    if (type_of(from) == S_IFLNK) {
+        copy_link(from, to);
+    } else {
+        struct timespec times[2];
+
+        copy_file(from, bytes);
+        if (link(from, to) || stat(from, &st))
+            fatal(to);
+        times[0] = st.st_atim;
+        times[1] = st.st_mtim;
+        if (utimensat(AT_FDCWD, bytes, times, 0) ||
+            chmod(bytes, st.st_mode & 07777))
+            fatal(bytes);
+    }
+    free(bytes);
+}
+
+static void bring_back_image(const char *from, const char *to)
+{
+    char *bytes = mem_printf("%s.bytes", from);
+    struct timespec times[2];
+    struct stat st;
+
+    if (type_of(from) == S_IFLNK) {
+        copy_link(from, to);
+    } else if (!stat(bytes, &st)) {     /* else it is the bytes itself */
+        copy_file(bytes, from);
+        times[0] = st.st_atim;
+        times[1] = st.st_mtim;
+        if (chmod(from, st.st_mode & 07777) ||
+            utimensat(AT_FDCWD, from, times, 0) || link(from, to))
+            fatal(to);
+    }
+    free(bytes);
 }
 
 /* Between fork and exec. */
@@ -161,12 +248,16 @@ static void become(struct scene *s, const char *const *argv,
                    const char *fault, const char *log, unsigned timeout_s)
 {
     char *file = mem_printf("%s/%s", s->tools, argv[0]);
-    char *out = scene_path(s, "out"), *count = scene_path(s, "img");
+    char *out = scene_path(s, "out");
+    char *runs[] = { scene_path(s, "img"), scene_path(s, "xl") };
     int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int null = open("/dev/null", O_RDONLY);
-    char seconds[16];
+    char seconds[16], unique[16];
 
-    unlink(count);
+    unlink(runs[0]);
+    unlink(runs[1]);
+    snprintf(unique, sizeof(unique), "%u", s->runs);
+    setenv("FAKE_UNIQUE", unique, 1);
     if (fault)
         setenv("FAULT", fault, 1);
     if (log)
@@ -193,6 +284,7 @@ void run_program(struct scene *s, const char *const *argv, const char *fault,
     size_t len = 0;
     pid_t pid, got;
 
+    s->runs++;
     fflush(NULL);
     pid = fork();
     memset(r, 0, sizeof(*r));
@@ -252,96 +344,129 @@ static void note_moment(struct scene *s, const char *name)
 static void take(struct scene *s, const char *name)
 {
     MUST(s, "bin/xl", "tick", DOMAIN, "2");
-    MUST(s, "xl-snapshot", "snapshot-create", "-q", DOMAIN, name);
+    MUST(s, "xl-snapshot", "snapshot-create", "-q", DOMAIN, name, DISKS);
     note_moment(s, name);
+}
+
+static char *layout_path(struct scene *s, enum layout layout,
+                         const char *name)
+{
+    return mem_printf("%s/kept%d/%s", s->dir, (int)layout, name);
+}
+
+/* The domain ends. */
+static void keep(struct scene *s, enum layout layout)
+{
+    char *images_now = scene_path(s, "images");
+    char *images_kept = layout_path(s, layout, "images");
+    char *store = scene_path(s, "store");
+    char *store_kept = layout_path(s, layout, "store");
+    char *record_kept = layout_path(s, layout, "record");
+    char *top = layout_path(s, layout, ""), *record;
+    struct text why = { 0 };
+    struct vm vm;
+
+    if (mkdir(top, 0700) || mkdir(images_kept, 0700) ||
+        !vm_find(DOMAIN, &vm))
+        fatal(top);
+    s->domids[layout] = vm.domid;
+    record = host_path("dom/%u.json", vm.domid);
+    copy_file(record, record_kept);
+    vm_free(&vm);
+    if (!scene_end(s, &why))
+        fatal(why.s);
+    copy_tree(store, store_kept);
+    each_entry(images_now, images_kept, keep_image);
+    free(record);
+    free(top);
+    free(record_kept);
+    free(store_kept);
+    free(store);
+    free(images_kept);
+    free(images_now);
+}
+
+static void make_images(struct scene *s)
+{
+    char *dir = scene_path(s, "images"), *store = scene_path(s, "store");
+    const char *argv[4 + NIMAGES] = { "bin/xl", "create", DOMAIN };
+    size_t i;
+
+    if (mkdir(dir, 0700) || mkdir(store, 0700))
+        fatal(dir);
+    for (i = 0; i < NIMAGES; i++) {
+        char *path = scene_path(s, images[i].file);
+
+        MUST(s, "qemu-img", "create", "-q", "-f", images[i].format, path,
+             IMAGE_SIZE);
+        argv[3 + i] = mem_printf("xvd%c=%s", 'a' + (char)i, path);
+        free(path);
+    }
+    must(s, argv);
+    for (i = 0; i < NIMAGES; i++)
+        free((char *)argv[3 + i]);
+    free(store);
+    free(dir);
 }
 
 void scene_make(struct scene *s, const char *dir, const char *tools)
 {
-    char *paths[NIMAGES], *specs[NIMAGES], *store, *kept;
-    struct text why = { 0 };
-    struct vm vm;
-    size_t i;
-
     memset(s, 0, sizeof(*s));
     s->dir = mem_strdup(dir);
     s->tools = mem_strdup(tools);
     setenv("FAKE_XEN_DIR", dir, 1);
-    for (i = 0; i < NIMAGES; i++) {
-        paths[i] = scene_path(s, images[i]);
-        specs[i] = mem_printf("xvd%c=%s", 'a' + (char)i, paths[i]);
-        MUST(s, "qemu-img", "create", "-q", "-f", "qcow2", paths[i],
-             IMAGE_SIZE);
-    }
-    MUST(s, "bin/xl", "create", DOMAIN, specs[0], specs[1]);
+    make_images(s);
+    MUST(s, "bin/xl", "tick", DOMAIN, "2");
+    keep(s, BARE);
+    scene_reset(s, BARE, false);
     take(s, "s1");
+    MUST(s, "bin/xl", "tick", DOMAIN, "2");
+    keep(s, ONE);
+    scene_reset(s, ONE, false);
     take(s, "s2");
     take(s, "s3");
     MUST(s, "xl-snapshot", "snapshot-revert", "-q", DOMAIN, "s2");
     take(s, "s4");
     MUST(s, "bin/xl", "tick", DOMAIN, "2");
-    note_moment(s, "present");
-    if (!vm_find(DOMAIN, &vm))
-        fatal("no domain");
-    s->domid = vm.domid;
-    store = scene_path(s, "record");
-    kept = host_path("dom/%u.json", vm.domid);
-    copy_file(kept, store);
-    vm_free(&vm);
-    free(kept);
-    free(store);
-    if (!scene_end(s, &why))
-        fatal(why.s);
-    for (i = 0; i < NIMAGES; i++) {
-        kept = mem_printf("%s.kept", paths[i]);
-        copy_file(paths[i], kept);
-        free(kept);
-        free(paths[i]);
-        free(specs[i]);
-    }
-    store = scene_path(s, "store");
-    kept = scene_path(s, "store.kept");
-    copy_tree(store, kept);
-    free(store);
-    free(kept);
+    keep(s, TREE);
 }
 
-void scene_reset(struct scene *s, bool off)
+void scene_reset(struct scene *s, enum layout layout, bool off)
 {
-    char *store = scene_path(s, "store"), *kept = scene_path(s, "store.kept");
-    char *record = scene_path(s, "record"), *dom = scene_path(s, "dom");
-    char *run = scene_path(s, "run"), *log = scene_path(s, "log");
-    char *there = host_path("dom/%u.json", s->domid), *id;
+    static const char *const dirs[] = { "dom", "run", "log", "images" };
+    char *store = scene_path(s, "store");
+    char *store_kept = layout_path(s, layout, "store");
+    char *images_now = scene_path(s, "images");
+    char *images_kept = layout_path(s, layout, "images");
+    char *record = layout_path(s, layout, "record");
+    char *there = host_path("dom/%u.json", s->domids[layout]), *id;
     size_t i;
 
     remove_tree(store);
-    copy_tree(kept, store);
-    remove_tree(dom);
-    remove_tree(run);
-    remove_tree(log);
-    mkdir(dom, 0700);
-    mkdir(run, 0700);
-    mkdir(log, 0700);
-    for (i = 0; i < NIMAGES; i++) {
-        char *image = scene_path(s, images[i]);
-        char *old = mem_printf("%s.kept", image);
+    copy_tree(store_kept, store);
+    for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+        char *dir = scene_path(s, dirs[i]);
 
-        copy_file(old, image);
-        free(old);
-        free(image);
+        remove_tree(dir);
+        if (mkdir(dir, 0700))
+            fatal(dir);
+        free(dir);
     }
+    each_entry(images_kept, images_now, bring_back_image);
     if (!off) {
         copy_file(record, there);
-        id = mem_printf("%u", s->domid);
+        id = mem_printf("%u", s->domids[layout]);
         MUST(s, "bin/xl", "up", id);
         free(id);
     }
+    s->now = layout;
+    s->reopened = false;
+    s->runs = 1000 * ((unsigned)layout + 1);
     free(there);
-    free(log);
-    free(run);
-    free(dom);
     free(record);
-    free(kept);
+    free(images_kept);
+    free(images_now);
+    free(store_kept);
     free(store);
 }
 
@@ -433,16 +558,11 @@ void scene_remove(struct scene *s)
     free(s->tools);
 }
 
-static int not_dots(const struct dirent *de)
-{
-    return strcmp(de->d_name, ".") && strcmp(de->d_name, "..");
-}
-
 static const struct moment *find_moment(struct scene *s, const char *name)
 {
     size_t i;
 
-    for (i = 0; i + 1 < s->nmoments; i++)
+    for (i = 0; i < s->nmoments; i++)
         if (!strcmp(s->moments[i].name, name))
             return &s->moments[i];
     return NULL;
@@ -464,11 +584,57 @@ static json_object *member(json_object *o, const char *key)
     return v;
 }
 
+static const char *word(json_object *o, const char *key)
+{
+    const char *s = json_object_get_string(member(o, key));
+
+    return s ? s : "";
+}
+
+/* Its names, and how the layers hang together, may be one or the other. */
+static void look_external(json_object *d, struct text *t)
+{
+    static const char *const keys[] = {
+        "file", "overlay", "discard", "inode",
+    };
+    uint64_t inode = (uint64_t)json_object_get_int64(member(d, "inode"));
+    const char *part = word(d, "file");
+    struct stat st;
+    uint64_t sum;
+    size_t i;
+
+    image_sum(part, false, &sum);
+    text_add(t, "layer %016" PRIx64 "%s\n", sum, stat(part, &st) ||
+             st.st_ino != inode ? " (not the recorded file)" : "");
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        del(d, NULL, keys[i]);
+}
+
+static void look_copy(json_object *d, bool is_new, struct text *t)
+{
+    const char *part = word(d, "file");
+    struct stat st;
+    uint64_t sum;
+    char stamp[100] = "";
+
+    image_sum(part, true, &sum);
+    if (!lstat(part, &st))
+        snprintf(stamp, sizeof(stamp), "%" PRIu64 ".%" PRIu64 ".%" PRId64
+                 ".%09ld", (uint64_t)st.st_ino, (uint64_t)st.st_size,
+                 (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    text_add(t, "copy %016" PRIx64 "%s\n", sum,
+             strcmp(stamp, word(d, "stamp")) ? " (not the recorded one)" :
+             "");
+    if (is_new)
+        del(d, NULL, "stamp");
+}
+
 /* Times differ from run to run, but for the snapshots of the scene. */
 static void look_meta(struct scene *s, const char *name, const char *path,
                       json_object *stamps, struct text *t)
 {
     json_object *o = json_object_from_file(path), *disks;
+    bool is_new = !find_moment(s, name);
     size_t i;
 
     if (!o) {
@@ -478,15 +644,22 @@ static void look_meta(struct scene *s, const char *name, const char *path,
     disks = member(o, "disks");
     for (i = 0; i < (disks ? json_object_array_length(disks) : 0); i++) {
         json_object *d = json_object_array_get_idx(disks, i);
-        char key[300];
+        const char *type = word(d, "type");
 
-        snprintf(key, sizeof(key), "%s %zu", name, i);
-        json_object_object_add(stamps, key,
-                               json_object_get(member(d, "stamp")));
-        if (!find_moment(s, name))
-            del(d, NULL, "stamp");
+        text_add(t, "%s: %s: ", name, word(d, "vdev"));
+        if (!strcmp(type, "internal")) {
+            json_object_object_add(stamps, name,
+                                   json_object_get(member(d, "stamp")));
+            if (is_new)
+                del(d, NULL, "stamp");
+            text_add(t, "internal\n");
+        } else if (!strcmp(type, "external")) {
+            look_external(d, t);
+        } else {
+            look_copy(d, is_new, t);
+        }
     }
-    if (!find_moment(s, name)) {
+    if (is_new) {
         del(o, NULL, "creation_time");
         del(o, NULL, "downtime_ms");
     }
@@ -553,10 +726,10 @@ static void look_store(struct scene *s, json_object *stamps, struct text *t)
 }
 
 /* Internal snapshots; their stamps must be those of the metadata. */
-static void look_image(struct scene *s, size_t image, json_object *stamps,
-                       struct text *t)
+static void look_internal(struct scene *s, json_object *stamps,
+                          struct text *t)
 {
-    char *path = scene_path(s, images[image]), key[300], stamp[64];
+    char *path = scene_path(s, images[INTERNAL].file), stamp[64];
     const char *const argv[] = {
         "qemu-img", "info", "-U", "--output=json", path, NULL
     };
@@ -567,16 +740,15 @@ static void look_image(struct scene *s, size_t image, json_object *stamps,
     run_program(s, argv, NULL, NULL, 0, &r);
     o = json_tokener_parse(r.out);
     list = o ? member(o, "snapshots") : NULL;
-    text_add(t, "%s:%s", images[image], o ? "" : " cannot be read");
+    text_add(t, "%s:%s", images[INTERNAL].file, o ? "" : " cannot be read");
     for (i = 0; i < (list ? json_object_array_length(list) : 0); i++) {
         json_object *snap = json_object_array_get_idx(list, i);
-        const char *name = json_object_get_string(member(snap, "name"));
+        const char *name = word(snap, "name");
 
         snprintf(stamp, sizeof(stamp), "%" PRId64 ".%09" PRId64,
                  json_object_get_int64(member(snap, "date-sec")),
                  json_object_get_int64(member(snap, "date-nsec")));
-        snprintf(key, sizeof(key), "%s %zu", name, image);
-        want = member(stamps, key);
+        want = member(stamps, name);
         text_add(t, " %s%s", name, !want ? "(unknown)" :
                  strcmp(json_object_get_string(want), stamp) ?
                  "(not the recorded one)" : "");
@@ -598,7 +770,8 @@ static void look_domain(struct scene *s, struct text *t)
     }
     text_add(t, "domain: %s %s memory %" PRIu64 " %s\n", vm.state,
              vm.built ? "built" : "half-built", vm.memory,
-             vm.domid == s->domid ? "same" : "new");
+             s->reopened ? "" :
+             vm.domid == s->domids[s->now] ? "same" : "new");
     for (i = 0; i < vm.ndisks; i++) {
         text_add(t, "%s: ", vm.disks[i].vdev);
         if (guest_digest(&vm, i, &sum))
@@ -609,25 +782,23 @@ static void look_domain(struct scene *s, struct text *t)
     vm_free(&vm);
 }
 
-/* Of an image that nobody has open. */
-static void look_closed(struct scene *s, size_t image, struct text *t)
+/*
+ * Of images that nobody has open.  The path of the external one is a link
+ * while it has snapshots; a QEMU that runs may keep it one.
+ */
+static void look_closed(struct scene *s, struct text *t)
 {
-    char *path = scene_path(s, images[image]), *raw = scene_path(s, "raw");
-    const char *const argv[] = {
-        "qemu-img", "convert", "-O", "raw", path, raw, NULL
-    };
-    struct run r;
-    size_t len = 0;
-    char *buf;
+    size_t i;
 
-    run_program(s, argv, NULL, NULL, 0, &r);
-    buf = slurp(raw, &len);
-    text_add(t, "%s: content %016" PRIx64 "\n", images[image],
-             r.status == 0 && buf ? (uint64_t)XXH3_64bits(buf, len) : 0);
-    unlink(raw);
-    free(buf);
-    free(raw);
-    free(path);
+    for (i = 0; i < NIMAGES; i++) {
+        char *path = scene_path(s, images[i].file);
+        uint64_t sum;
+
+        image_sum(path, i == COPY, &sum);
+        text_add(t, "%s: content %016" PRIx64 " %s\n", images[i].file, sum,
+                 type_of(path) == S_IFLNK ? "link" : "file");
+        free(path);
+    }
 }
 
 char *scene_look(struct scene *s)
@@ -635,18 +806,72 @@ char *scene_look(struct scene *s)
     json_object *stamps = json_object_new_object();
     struct text t = { 0 };
     struct vm vm;
-    size_t i;
 
     look_store(s, stamps, &t);
-    for (i = 0; i < NIMAGES; i++)
-        look_image(s, i, stamps, &t);
+    look_internal(s, stamps, &t);
     look_domain(s, &t);
     if (!vm_find(DOMAIN, &vm))
-        for (i = 0; i < NIMAGES; i++)
-            look_closed(s, i, &t);
+        look_closed(s, &t);
     vm_free(&vm);
     json_object_put(stamps);
     return t.s;
+}
+
+/* Is the file a part of a snapshot that can be seen? */
+static bool has_owner(struct scene *s, const char *path)
+{
+    char *dir = scene_path(s, "store/" DOMAIN);
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, NULL), i;
+    bool found = false;
+    size_t k;
+
+    for (i = 0; i < n; i++) {
+        char *file = mem_printf("%s/%s/snapshot.json", dir, list[i]->d_name);
+        json_object *o = list[i]->d_name[0] == '.' ? NULL :
+                         json_object_from_file(file), *disks;
+
+        disks = o ? member(o, "disks") : NULL;
+        for (k = 0; disks && k < json_object_array_length(disks); k++)
+            found |= !strcmp(word(json_object_array_get_idx(disks, k),
+                                  "file"), path);
+        json_object_put(o);
+        free(file);
+        free(list[i]);
+    }
+    free(list);
+    free(dir);
+    return found;
+}
+
+/* Layers, copies, links and temporary files that belong to nothing. */
+static void stray_images(struct scene *s, struct text *why)
+{
+    char *dir = scene_path(s, "images");
+    char *link = scene_path(s, images[EXTERNAL].file);
+    char *live = realpath(link, NULL);
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, alphasort), i;
+    size_t k;
+
+    if (!live)
+        text_add(why, "%s leads nowhere; ", link);
+    for (i = 0; i < n; i++) {
+        char *path = mem_printf("%s/%s", dir, list[i]->d_name);
+        bool known = live && !strcmp(path, live);
+
+        for (k = 0; k < NIMAGES && !known; k++)
+            known = !strcmp(path + strlen(s->dir) + 1, images[k].file) &&
+                    (k == EXTERNAL || type_of(path) == S_IFREG);
+        if (!known && !has_owner(s, path))
+            text_add(why, "%s is left; ", path);
+        free(path);
+        free(list[i]);
+    }
+    free(list);
+    free(live);
+    free(link);
+    free(dir);
 }
 
 static void stray_in(const char *dir, int depth, struct text *why)
@@ -686,6 +911,7 @@ void scene_strays(struct scene *s, struct text *why)
     struct vm vm;
 
     stray_in(store, 0, why);
+    stray_images(s, why);
     if (fd >= 0 && (fcntl(fd, F_GETLK, &fl) || fl.l_type != F_UNLCK))
         text_add(why, "process %d holds the lock; ", (int)fl.l_pid);
     if (fd >= 0)
@@ -703,23 +929,29 @@ void scene_strays(struct scene *s, struct text *why)
 
 void scene_check_images(struct scene *s, struct text *why, unsigned *leaks)
 {
-    size_t i;
+    char *dir = scene_path(s, "images");
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, alphasort), i;
 
-    for (i = 0; i < NIMAGES; i++) {
-        char *path = scene_path(s, images[i]);
+    for (i = 0; i < n; i++) {
+        char *path = mem_printf("%s/%s", dir, list[i]->d_name);
         const char *const argv[] = {
-            "qemu-img", "check", "-q", path, NULL
+            "qemu-img", "check", "-q", "-f", "qcow2", path, NULL
         };
-        struct run r;
+        struct run r = { 0 };
 
-        run_program(s, argv, NULL, NULL, 0, &r);
+        if (strstr(path, ".qcow2") && type_of(path) == S_IFREG)
+            run_program(s, argv, NULL, NULL, 0, &r);
         if (r.status == 3)
             ++*leaks;
         else if (r.status)
-            text_add(why, "%s: qemu-img check: %d: %s; ", images[i], r.status,
+            text_add(why, "%s: qemu-img check: %d: %s; ", path, r.status,
                      r.out);
         free(path);
+        free(list[i]);
     }
+    free(list);
+    free(dir);
 }
 
 bool scene_is_at(struct scene *s, const struct moment *m)

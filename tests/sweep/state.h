@@ -21,8 +21,10 @@
 #include "tests/fake/host.h"
 
 #define DOMAIN "g"
-#define NIMAGES 2
+#define NIMAGES 3               /* internal, external, copied */
 #define MAX_SNAPSHOTS 8
+/* For a command that makes a snapshot: the kinds are chosen at the first. */
+#define DISKS "disks=['vdev=xvdb,type=external']"
 
 /* What a snapshot must give back. */
 struct moment {
@@ -30,12 +32,25 @@ struct moment {
     uint64_t memory, sums[NIMAGES];
 };
 
+/*
+ * What the scene can be:
+ *
+ *   BARE   no snapshot yet
+ *   ONE    s1, the guest further on
+ *   TREE   s1 - s2 - s3
+ *                  ` s4 (current), the guest further on
+ */
+enum layout { BARE, ONE, TREE, NLAYOUTS };
+
 struct scene {
     char *dir;                  /* FAKE_XEN_DIR */
     char *tools;                /* where xl-snapshot is */
     struct moment moments[MAX_SNAPSHOTS];
     size_t nmoments;
-    uint32_t domid;             /* of the prepared domain */
+    uint32_t domids[NLAYOUTS];  /* of the prepared domain */
+    enum layout now;
+    bool reopened;              /* a domain of another id is as good */
+    unsigned runs;              /* makes names unique, the same each time */
 };
 
 /* Text that grows. */
@@ -57,13 +72,10 @@ struct run {
 void run_program(struct scene *s, const char *const *argv, const char *fault,
                  const char *log, unsigned timeout_s, struct run *r);
 
-/*
- * s1 - s2 - s3
- *         ` s4 (current), the guest further on.
- */
+/* All layouts; then it is none of them. */
 void scene_make(struct scene *s, const char *dir, const char *tools);
-/* Back to that.  off: no domain runs. */
-void scene_reset(struct scene *s, bool off);
+/* One of them, to the inode.  off: no domain runs. */
+void scene_reset(struct scene *s, enum layout layout, bool off);
 /* Every process ends; false with a reason if one does not. */
 bool scene_end(struct scene *s, struct text *why);
 /* Waits for what a killed program left running: qemu-img, xl restore. */

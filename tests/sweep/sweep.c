@@ -39,9 +39,10 @@
 #include "snapshot/plan.h"
 
 #define MAX_MIDS 2
-#define MAX_WORDS 7
+#define MAX_WORDS 8
+#define MAX_SETUP 6
 #define MAX_FAULTS 4
-#define MAX_GROUPS 128
+#define MAX_GROUPS 256
 #define MAX_JOBS 16
 
 typedef const char *const words[MAX_WORDS];
@@ -49,10 +50,14 @@ typedef const char *const words[MAX_WORDS];
 struct op {
     const char *name;
     words argv;
+    enum layout layout;
+    words setup[MAX_SETUP];     /* commands before it */
     /* What may have been done of a command that has several operations. */
     words mids[MAX_MIDS];
     bool off;                   /* the domain does not run */
     bool all;                   /* every class of fault, not only txn */
+    const char *also;           /* classes beside txn */
+    bool reopens;               /* the domain gets another id */
     const char *snapshot;       /* what it makes, goes back to, deletes */
     const char *leaves;         /* state of the domain, "running" if NULL */
 };
@@ -62,31 +67,67 @@ struct op {
 #define REVERT XS, "snapshot-revert"
 #define DELETE XS, "snapshot-delete"
 
+#define TICK { "bin/xl", "tick", DOMAIN, "2" }
+
+/*
+ * The layers of the tree: s1's, on it s2's, on that s3's and s4's, on s4's the
+ * live one.  QEMU has opened the live one by the path, which is a link.
+ */
 static const struct op ops[] = {
-    { "create", { CREATE, DOMAIN, "new" }, .all = true, .snapshot = "new" },
-    { "create-raw", { CREATE, "-znone", DOMAIN, "new" }, .all = true,
+    { "create", { CREATE, DOMAIN, "new" }, TREE, .all = true,
       .snapshot = "new" },
-    { "create-paused", { CREATE, "-p", DOMAIN, "new" }, .snapshot = "new",
-      .leaves = "paused" },
-    { "revert", { REVERT, DOMAIN, "s1" }, .all = true, .snapshot = "s1" },
-    { "revert-off", { REVERT, DOMAIN, "s3" }, .off = true,
+    { "create-raw", { CREATE, "-znone", DOMAIN, "new" }, TREE,
+      .also = "mem spool", .snapshot = "new" },
+    { "create-paused", { CREATE, "-p", DOMAIN, "new" }, TREE,
+      .snapshot = "new", .leaves = "paused" },
+    { "create-first", { CREATE, DOMAIN, "new", DISKS }, BARE,
+      .also = "io qmp img", .snapshot = "new" },
+    { "create-cold", { CREATE, "--cold", DOMAIN, "new" }, TREE, .all = true,
+      .reopens = true, .snapshot = "new" },
+    { "create-cold-first", { CREATE, "--cold", DOMAIN, "new", DISKS }, BARE,
+      .also = "xl", .reopens = true, .snapshot = "new" },
+    { "revert", { REVERT, DOMAIN, "s1" }, TREE, .all = true,
+      .snapshot = "s1" },
+    { "revert-off", { REVERT, DOMAIN, "s3" }, TREE, .off = true,
       .snapshot = "s3" },
-    { "revert-save", { REVERT, "--save=kept", DOMAIN, "s1" },
+    { "revert-save", { REVERT, "--save=kept", DOMAIN, "s1" }, TREE,
       .mids = { { CREATE, "-dstate before a revert", DOMAIN, "kept" } },
       .snapshot = "s1" },
-    { "delete-leaf", { DELETE, DOMAIN, "s3" }, .snapshot = "s3" },
-    { "delete-inner", { DELETE, DOMAIN, "s2" }, .all = true,
+    { "delete-leaf", { DELETE, DOMAIN, "s3" }, TREE, .snapshot = "s3" },
+    /* A branch: both layers on it take what is in it. */
+    { "delete-inner", { DELETE, DOMAIN, "s2" }, TREE, .all = true,
       .snapshot = "s2" },
-    { "delete-current", { DELETE, DOMAIN, "s4" }, .snapshot = "s4" },
-    { "delete-off", { DELETE, DOMAIN, "s2" }, .off = true, .all = true,
+    /* Takes what is in the one layer on it. */
+    { "delete-below", { DELETE, DOMAIN, "s1" }, TREE, .also = "io qmp img",
+      .snapshot = "s1" },
+    { "delete-current", { DELETE, DOMAIN, "s4" }, TREE, .also = "qmp",
+      .snapshot = "s4" },
+    /* The layer on it is the one that QEMU opened by the link. */
+    { "delete-stale", { DELETE, DOMAIN, "s4" }, TREE,
+      .setup = { { CREATE, DOMAIN, "n1" }, TICK }, .also = "qmp",
+      .snapshot = "s4" },
+    /* It and the layer on it are nodes that we added. */
+    { "delete-added", { DELETE, DOMAIN, "n2" }, TREE,
+      .setup = { { CREATE, DOMAIN, "n1" }, TICK, { CREATE, DOMAIN, "n2" },
+                 TICK, { CREATE, DOMAIN, "n3" }, TICK },
+      .also = "qmp", .snapshot = "n2" },
+    { "delete-last", { DELETE, DOMAIN, "s1" }, ONE, .also = "qmp",
+      .snapshot = "s1" },
+    { "delete-off", { DELETE, DOMAIN, "s2" }, TREE, .off = true, .all = true,
       .snapshot = "s2" },
-    { "delete-tree", { DELETE, "-c", DOMAIN, "s2" },
+    { "delete-below-off", { DELETE, DOMAIN, "s1" }, TREE, .off = true,
+      .also = "io img", .snapshot = "s1" },
+    { "delete-current-off", { DELETE, DOMAIN, "s4" }, TREE, .off = true,
+      .also = "img", .snapshot = "s4" },
+    { "delete-last-off", { DELETE, DOMAIN, "s1" }, ONE, .off = true,
+      .also = "io img", .snapshot = "s1" },
+    { "delete-tree", { DELETE, "-c", DOMAIN, "s2" }, TREE,
       .mids = { { DELETE, DOMAIN, "s4" }, { DELETE, DOMAIN, "s4", "s3" } },
       .snapshot = "s2" },
     { "create-keep", { CREATE, DOMAIN, "new", "keep_last=1",
-                       "keep_match=s[12]" },
+                       "keep_match=s[12]" }, TREE,
       .mids = { { CREATE, DOMAIN, "new" } }, .snapshot = "new" },
-    { "protect", { DELETE, "--protect", DOMAIN, "s2" }, .all = true,
+    { "protect", { DELETE, "--protect", DOMAIN, "s2" }, TREE, .also = "io",
       .snapshot = "s2" },
 };
 
@@ -139,7 +180,17 @@ struct sweep {
 
 static void prepare(struct sweep *w, const struct op *op)
 {
-    scene_reset(&w->scene, op->off);
+    struct run r;
+    size_t i;
+
+    scene_reset(&w->scene, op->layout, op->off);
+    w->scene.reopened = op->reopens;
+    for (i = 0; i < MAX_SETUP && op->setup[i][0]; i++) {
+        run_program(&w->scene, op->setup[i], NULL, NULL, 0, &r);
+        if (r.status)
+            text_add(&w->problems, "%s: %s: status %d: %s", op->name,
+                     op->setup[i][1], r.status, r.out);
+    }
 }
 
 static bool clean_end(struct sweep *w)
@@ -249,6 +300,8 @@ static void check_guest_runs(struct trial *t)
     /* The fault may be that the very undo of it is not done. */
     if (strncmp(t->op->name, "create", 6) ||
         strstr(t->c->about, "undo save") ||
+        strstr(t->c->about, "undo close") ||
+        (strstr(t->c->faults[0], "xl:") && strchr(t->c->faults[0], '+')) ||
         strstr(t->c->about, "undo hold-monitor"))
         goto out;
     if (!found || (strcmp(vm.state, "running") &&
@@ -415,7 +468,7 @@ static void check_tick(struct trial *t)
 static void check_revert(struct trial *t, size_t turn)
 {
     struct scene *s = &t->w->scene;
-    size_t n = s->nmoments - 1, i;
+    size_t n = s->nmoments, i;
 
     for (i = 0; i < n; i++) {
         const struct moment *m = &s->moments[(turn + i) % n];
@@ -584,7 +637,8 @@ static const struct { const char *class, *title, *modes[12]; } classes[] = {
                                  "hang" } },
     { "xen", "libxl", { "error", "lost", "kill", "late" } },
     { "img", "qemu-img", { "fail", "lost", "hang" } },
-    { "xl", "xl restore", { "early", "fail", "half", "late" } },
+    { "xl", "xl restore", { "early", "fail", "half", "late", "+early",
+                            "+half", "+late" } },
 };
 
 #define NCLASSES (sizeof(classes) / sizeof(classes[0]))
@@ -593,6 +647,12 @@ static bool makes_sense(const struct point *p, const char *mode)
 {
     if (!strcmp(p->class, "txn") && !strncmp(p->what, "undo", 4))
         return false;
+    /* A kill there is one before the next call that changes something. */
+    if ((!strcmp(mode, "kill") || !strcmp(mode, "enospc")) &&
+        !strcmp(p->class, "io") &&
+        (!strncmp(p->what, "stat", 4) || !strncmp(p->what, "open", 4) ||
+         !strncmp(p->what, "read", 4)))
+        return false;
     if (!strcmp(mode, "torn"))
         return !strncmp(p->what, "write", 5);
     if (strstr(mode, "enospc") && !strcmp(p->class, "io"))
@@ -600,6 +660,9 @@ static bool makes_sense(const struct point *p, const char *mode)
                !strncmp(p->what, "create", 6) ||
                !strncmp(p->what, "mkdir", 5) ||
                !strncmp(p->what, "rename", 6) ||
+               !strncmp(p->what, "link", 4) ||
+               !strncmp(p->what, "symlink", 7) ||
+               !strncmp(p->what, "truncate", 8) ||
                !strncmp(p->what, "fsync", 5);
     return true;
 }
@@ -767,7 +830,8 @@ static void make_cases(struct sweep *w, const struct op *op)
 
     check_steps(w, op, &list);
     for (c = 0; c < NCLASSES; c++)
-        if (op->all || !strcmp(classes[c].class, "txn"))
+        if (op->all || !strcmp(classes[c].class, "txn") ||
+            (op->also && strstr(op->also, classes[c].class)))
             add_class(w, op, &list, c);
     if (!strncmp(op->name, "create", 6))
         add_rollback(w, op, &list);
@@ -858,6 +922,8 @@ static void one_case(struct sweep *w, size_t i, int out)
     size_t len;
 
     t.st = states_of(w, c->op);
+    if (getenv("SWEEP_SHOW"))
+        printf("--- old\n%s--- new\n%s", t.st->old, t.st->new);
     run_case(&t, i);
     r.failed = t.why.len != 0;
     if (r.failed) {

@@ -7,7 +7,8 @@ SWEEP_TESTS = tests/sweep/some tests/sweep/concurrency
 SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency
 
 # The engine is in it for the names of its steps.
-SWEEP_PROGRAM = tests/sweep/sweep.c tests/sweep/state.c $(FAKE_HOST) \
+SWEEP_PROGRAM = tests/sweep/sweep.c tests/sweep/state.c \
+	tests/sweep/qcow2.c $(FAKE_HOST) \
 	$(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) \
 	tests/fake/domain.c $(FAKE_FAULTS)
 
