@@ -236,6 +236,25 @@ int disk_capture(struct disk_host *h, const struct snapshot *s,
     return 0;
 }
 
+int disk_rescue(struct disk_host *h, const struct snapshot *s,
+                struct err *e)
+{
+    struct err all = { 0 }, one;
+    size_t i;
+
+    for (i = 0; i < s->ndisks; i++) {
+        const struct disk_ops *ops;
+
+        if (kind_of(&s->disks[i], &ops, &one) ||
+            (ops && ops->rescue && ops->rescue(h, &s->disks[i], &one)))
+            err_add(&all, "disk %s: %s", s->disks[i].vdev, one.text);
+    }
+    if (all.status == SNAP_OK)
+        return 0;
+    *e = all;
+    return -1;
+}
+
 int disk_record(struct disk_host *h, struct snapshot_disk *d, struct err *e)
 {
     const struct disk_ops *ops;

@@ -95,6 +95,12 @@ struct disk_ops {
     /* The guest is suspended, or gone if cold: takes what QMP did not. */
     int (*capture)(struct disk_host *h, const struct snapshot_disk *d,
                    struct err *e);
+    /*
+     * After a failure between prepare and record, before a guest that is
+     * still there goes on: what it will write must not be lost.  Repeatable.
+     */
+    int (*rescue)(struct disk_host *h, const struct snapshot_disk *d,
+                  struct err *e);
     /* The part was taken: makes it durable, fills in the stamp. */
     int (*record)(struct disk_host *h, struct snapshot_disk *d,
                   struct err *e);
@@ -139,6 +145,9 @@ int disk_prepare(struct disk_host *h, const struct snapshot_disk *d,
 /* All disks of the snapshot, at one instant. */
 int disk_capture(struct disk_host *h, const struct snapshot *s,
                  struct err *e);
+/* Tries all of them; the errors are joined. */
+int disk_rescue(struct disk_host *h, const struct snapshot *s,
+                struct err *e);
 int disk_record(struct disk_host *h, struct snapshot_disk *d, struct err *e);
 int disk_verify(const struct snapshot_disk *d, bool force, struct err *e);
 int disk_aim(struct disk_host *h, const char *snapshot, const char *unique,

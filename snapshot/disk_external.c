@@ -19,8 +19,10 @@
  * d->overlay  the live layer that the operation makes or, for a deletion,
  *             finds
  *
- * The link is turned before the guest is suspended: the new layer is empty,
- * so whoever boots from it then still finds the same bytes.
+ * The link is turned while the guest is suspended, after QEMU's transaction:
+ * that makes the node of the frozen layer read-only, for which QEMU opens it
+ * again by the name that it was opened with, perhaps the link; and before the
+ * guest writes to the new layer.
  */
 
 #include <errno.h>
@@ -94,22 +96,6 @@ static int check_paths(const struct snapshot_disk *d, struct err *e)
     return 0;
 }
 
-/*
- * The name of a node that we added must not change: QEMU opens it again by
- * that name to make it read-only, and would find the wrong file (XEN-FACTS).
- */
-static int check_name(const struct snapshot_disk *d, const char *node,
-                      struct err *e)
-{
-    char *ours = qemu_node_name(d->link);
-    int rc = is_first(d) && !strcmp(node, ours) ?
-             err_set(e, SNAP_FAILED, "QEMU has %s open as a layer, whose name "
-                     "cannot change while the domain runs", d->link) : 0;
-
-    free(ours);
-    return rc;
-}
-
 /* The node that the guest writes to; 0 if QEMU does not have the disk. */
 static int live_node(struct disk_host *h, const struct snapshot_disk *d,
                      char **node_r, struct err *e)
@@ -139,9 +125,7 @@ static int external_check(struct disk_host *h, struct snapshot_disk *d,
     char *node = NULL;
     int rc;
 
-    if (check_paths(d, e) ||
-        (!h->cold && (live_node(h, d, &node, e) ||
-                      check_name(d, node, e))) ||
+    if (check_paths(d, e) || (!h->cold && live_node(h, d, &node, e)) ||
         image_inode(d->link, &d->inode, e) ||
         image_info_read(d->link, d->format, &info, e)) {
         free(node);
@@ -176,10 +160,36 @@ static int external_prepare(struct disk_host *h,
         json_object_array_add(h->actions,
                               qemu_overlay_action(node, d->overlay));
     }
-    rc = layer_point(d->link, d->overlay, e);
+    rc = 0;
 
 out:
     free(node);
+    return rc;
+}
+
+static int external_capture(struct disk_host *h,
+                            const struct snapshot_disk *d, struct err *e)
+{
+    (void)h;
+    return layer_point(d->link, d->overlay, e);
+}
+
+/* Before the guest goes on after a failure: does it write to the new layer? */
+static int external_rescue(struct disk_host *h,
+                           const struct snapshot_disk *d, struct err *e)
+{
+    struct chain c = { 0 };
+    struct qemu *q;
+    int rc;
+
+    if (!layer_exists(d->overlay) || layer_same(d->link, d->overlay))
+        return 0;
+    q = disk_host_qemu(h, e);
+    rc = q ? qemu_chain(q, d->path, d->link, d->overlay, &c, e) : -1;
+    if (rc > 0)
+        rc = qemu_chain_find(&c, d->overlay) == 0 ?
+             layer_point(d->link, d->overlay, e) : 0;
+    qemu_chain_free(&c);
     return rc;
 }
 
@@ -266,6 +276,8 @@ const struct disk_ops disk_external = {
     .name = external_name,
     .check = external_check,
     .prepare = external_prepare,
+    .capture = external_capture,
+    .rescue = external_rescue,
     .record = external_record,
     .verify = external_verify,
     .aim = external_aim,

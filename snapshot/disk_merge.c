@@ -46,6 +46,21 @@ static bool is_link(const char *path)
     return !lstat(path, &st) && S_ISLNK(st.st_mode);
 }
 
+/* A create was cut short: its layer may be there, and the link not turned. */
+static bool is_new_layer(const struct merge *m)
+{
+    struct err ignored;
+    char *below = NULL;
+    bool yes;
+
+    if (!m->d->overlay || !layer_exists(m->d->overlay))
+        return false;
+    (void)layer_backing(m->d->overlay, &below, &ignored);
+    yes = below && layer_same(below, m->d->part);
+    free(below);
+    return yes;
+}
+
 /* What QEMU has of the disk now. */
 static int look_at_qemu(struct merge *m, struct err *e)
 {
@@ -57,7 +72,8 @@ static int look_at_qemu(struct merge *m, struct err *e)
     if (!m->h->running)
         return 0;
     m->q = disk_host_qemu(m->h, e);
-    live = m->q ? layer_live(m->d->link, e) : NULL;
+    live = !m->q ? NULL : is_new_layer(m) ? mem_strdup(m->d->overlay) :
+           layer_live(m->d->link, e);
     rc = live ? qemu_chain(m->q, m->d->path, m->d->link, live, &m->chain, e) :
          -1;
     if (rc == 0)

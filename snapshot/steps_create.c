@@ -287,19 +287,15 @@ static int capture(struct job *j, const struct step *step, struct err *e)
     return disk_capture(&j->host, &j->s, e);
 }
 
-/* Cold: before the guest goes on, as some parts are in the way then. */
+/* Before the guest goes on, as what it then writes must be safe. */
 static int capture_undo(struct job *j, const struct step *step,
                         struct err *e)
 {
-    struct domain d;
-    int rc;
-
-    if (!job_is_cold(j))
-        return 0;
-    rc = domain_find(j->s.domain.name, &d, e);
-    if (rc > 0)
-        domain_free(&d);
-    return rc ? rc > 0 ? 0 : -1 : prepare_undo(j, step, e);
+    if (step_open_host(j, e))
+        return -1;
+    if (j->host.running)
+        return disk_rescue(&j->host, &j->s, e);
+    return job_is_cold(j) ? prepare_undo(j, step, e) : 0;
 }
 
 static int reopen(struct job *j, const struct step *step, struct err *e)

@@ -421,14 +421,12 @@ static char **qemu_argv(const struct vm *vm)
         const struct vm_disk *d = &vm->disks[i];
         const char *ro = d->readonly ? "on" : "off";
 
+        /* As QEMU's xen-block: the file follows when the node is reopened. */
         argv[n++] = mem_strdup("--blockdev");
-        argv[n++] = mem_printf("driver=file,node-name=%s-file,filename=%s,"
-                               "locking=off,read-only=%s", d->vdev, d->path,
-                               ro);
-        argv[n++] = mem_strdup("--blockdev");
-        argv[n++] = mem_printf("driver=%s,node-name=%s-%s,file=%s-file,"
+        argv[n++] = mem_printf("driver=%s,node-name=%s-%s,file.driver=file,"
+                               "file.filename=%s,file.locking=off,"
                                "read-only=%s", d->format, d->vdev, d->format,
-                               d->vdev, ro);
+                               d->path, ro);
     }
     argv[n++] = mem_strdup("--chardev");
     argv[n++] = host_path("run/qmp-%u,server=on,wait=off,id=qmp", vm->domid);
