@@ -134,10 +134,12 @@ is_current() {
     test "$(xl snapshot-list -t g1 | sed -n 's/^ *\(.*\) \*$/\1/p')" = "$1"
 }
 
-# recover COMMAND...: by a command of which nothing else comes
+# recover COMMAND...: by one of which nothing else comes: $refused
+refused=(snapshot-delete g1 nosuch)
 recover() {
-    "$@" snapshot-delete g1 nosuch 2>"$bed_tmp/said" </dev/null
-    [ $? = 1 ] && tail -n 1 "$bed_tmp/said" | grep -q "has no snapshot nosuch" ||
+    "$@" "${refused[@]}" 2>"$bed_tmp/said" </dev/null
+    [ $? = 1 ] && tail -n 1 "$bed_tmp/said" |
+        grep -qE "no (snapshot nosuch|domain g1) " ||
         { cat "$bed_tmp/said"; return 1; }
 }
 
