@@ -39,7 +39,8 @@
 
 /* Options without a letter. */
 enum {
-    OPT_MATCH = 0x100,
+    OPT_CHECK = 0x100,
+    OPT_MATCH,
     OPT_PROTECT,
     OPT_UNPROTECT,
     OPT_KEEP,                   /* and the rules of retain.h behind it */
@@ -604,7 +605,7 @@ static int list_all(const struct snap_env *env, struct output *out,
 int main_snapshot_list(int argc, char **argv)
 {
     static const struct option opts[] = {
-        {"check", 0, 0, 'C'},
+        {"check", 0, 0, OPT_CHECK},
         {"json", 0, 0, 'j'},
         {"long", 0, 0, 'l'},
         {"names", 0, 0, 'n'},
@@ -620,7 +621,7 @@ int main_snapshot_list(int argc, char **argv)
 
     init_output(&out, &env, &steps);
     SWITCH_FOREACH_OPT(opt, "jlnt", opts, "snapshot-list", 0) {
-    case 'C':
+    case OPT_CHECK:
         check = true;
         break;
     case 'j':
