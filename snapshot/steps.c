@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "genid.h"
 #include "mem.h"
 #include "steps.h"
 
@@ -87,19 +88,25 @@ int step_open_host(struct job *j, struct err *e)
 }
 
 int step_restore_paused(struct job *j, enum store_state state,
-                          struct err *e)
+                        struct err *e)
 {
+    struct genid g = { 0 };
     char *what = store_file_path(j->st, state, j->s.name, j->s.memory.file);
     struct memory_reader *r = NULL;
     int dirfd = store_dir(j->st, state, j->s.name, e), rc = -1;
 
     if (dirfd < 0 || memory_open(dirfd, &j->s, what, j->rep, &r, e))
         goto out;
-    rc = domain_restore(memory_source, r, e);
+    /* A guest that goes back in time is to notice. */
+    if (j->op != OP_REVERT)
+        rc = domain_restore(memory_source, r, e);
+    else if (!genid_begin(&g, memory_source, r, e))
+        rc = domain_restore(genid_source, &g, e);
     if (memory_failed(r, e))
         rc = -1;
 
 out:
+    genid_end(&g);
     memory_reader_close(r);
     if (dirfd >= 0)
         close(dirfd);

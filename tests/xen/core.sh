@@ -13,9 +13,16 @@ snap() {
     after[$1]=$(counter g1)
 }
 
+# What tells an HVM guest that has one in which of its lives it is
+genid() {
+    xenstore-read "/local/domain/$(xl domid g1)/platform/generation-id" \
+        2>/dev/null
+}
+
 # back NAME: a revert of g1; memory and both disks must be those of NAME
 back() {
-    local n
+    local n old
+    old=$(genid)
     mark g1
     check "revert to $1" xl snapshot-revert g1 "$1"
     wait_ticks g1 3
@@ -24,6 +31,8 @@ back() {
         test "$n" -gt "${before[$1]}" -a "$n" -le "${after[$1]}"
     check "$1: no reboot in between" test "$(boot_id g1)" = "$boot"
     check "$1: the disks hold what memory remembers" disks_agree g1
+    [ -z "$old" ] || check "$1: the generation id ($old) is another one" \
+        test "$(genid)" != "$old"
     check "$1 is current" test "$(xl snapshot-list -j g1 "$1" |
                                   grep -c '"current":true')" = 1
 }
@@ -36,6 +45,8 @@ core() {
     guest g1 "$type" a.qcow2 b.qcow2
     wait_ticks g1 3
     boot=$(boot_id g1)
+    [ -z "${GUEST_CFG:-}" ] ||
+        check "it has a generation id" test -n "$(genid)"
 
     snap s1
     wait_ticks g1 3

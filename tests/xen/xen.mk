@@ -2,7 +2,7 @@
 
 # In one boot; bed.test tests the bed itself, as bed.sh below does.
 XEN_TESTS = $(addprefix tests/xen/,core-pvh.test core-hvm.test core-pv.test \
-	crash.test refusals.test lifecycle.test lvm.test)
+	crash.test refusals.test lifecycle.test lvm.test nightly.test)
 XEN_FULL_TESTS = $(XEN_TESTS) tests/xen/bed.test
 
 # In boots of their own; XEN_CUTS: see cuts.sh.
