@@ -216,6 +216,8 @@ static int create_words(int argc, char **argv, struct snap_create *req,
         req->description = cfg->description;
     if (!req->compress)
         req->compress = cfg->compress;
+    if (!req->path)
+        req->path = cfg->path;
     req->disks.each = cfg->disks;
     req->disks.neach = cfg->ndisks;
     req->keep = &cfg->keep;
@@ -240,6 +242,7 @@ int main_snapshot_create(int argc, char **argv)
         {"protect", 0, 0, OPT_PROTECT},
         {"quiet", 0, 0, 'q'},
         {"wait", 2, 0, 'w'},
+        {"path", 1, 0, 'P'},
         {"compress", 1, 0, 'z'},
         COMMON_LONG_OPTS
     };
@@ -254,7 +257,7 @@ int main_snapshot_create(int argc, char **argv)
     int opt, rc = SNAP_OK;
 
     init_output(&out, &env, &steps);
-    SWITCH_FOREACH_OPT(opt, "cd:ef:ilpqw::yz:", opts, "snapshot-create", 1) {
+    SWITCH_FOREACH_OPT(opt, "cd:ef:ilpP:qw::yz:", opts, "snapshot-create", 1) {
     case 'c':
         req.mode = SNAP_COLD;
         break;
@@ -288,6 +291,9 @@ int main_snapshot_create(int argc, char **argv)
         break;
     case 'y':
         req.disks.all = "copy";
+        break;
+    case 'P':
+        req.path = optarg;
         break;
     case 'z':
         req.compress = optarg;

@@ -24,7 +24,7 @@
 
 #define FILE_MAX (1u << 20)
 
-enum { KEY_NAME, KEY_DESCRIPTION, KEY_COMPRESS, KEY_MODE, KEY_LIVE,
+enum { KEY_NAME, KEY_DESCRIPTION, KEY_COMPRESS, KEY_PATH, KEY_MODE, KEY_LIVE,
        KEY_DISKS, KEY_MATCH, KEY_KEEP,
        KEY_COUNT = KEY_KEEP + RETAIN_RULES };
 
@@ -34,6 +34,7 @@ static const char *const keys[KEY_COUNT] = {
     [KEY_COMPRESS] = "compress",
     [KEY_MODE] = "mode",
     [KEY_LIVE] = "live",
+    [KEY_PATH] = "memory_path",
     [KEY_DISKS] = "disks",
     [KEY_MATCH] = "keep_match",
     [KEY_KEEP + RETAIN_LAST] = "keep_last",
@@ -375,6 +376,7 @@ static int take(XLU_Config *config, struct cfg *c, struct err *e)
     if (get_string(config, KEY_NAME, &c->name, e) ||
         get_string(config, KEY_DESCRIPTION, &c->description, e) ||
         get_string(config, KEY_COMPRESS, &c->compress, e) ||
+        get_string(config, KEY_PATH, &c->path, e) ||
         get_string(config, KEY_MATCH, &c->match, e) ||
         get_mode(config, &c->mode, e) ||
         get_number(config, KEY_LIVE, 1, &c->live, e) ||
@@ -435,6 +437,8 @@ void cfg_free(struct cfg *c)
     free_disks(c);
     free(c->name);
     free(c->description);
+    free(c->compress);
+    free(c->path);
     free(c->match);
     memset(c, 0, sizeof(*c));
 }

@@ -21,7 +21,7 @@
 #include "snapshot.h"
 
 struct cfg {
-    char *name, *description, *compress;    /* NULL if not given */
+    char *name, *description, *compress, *path;     /* NULL if not given */
     enum snap_mode mode;
     unsigned live;                          /* 0 or 1 */
     struct disk_choice *disks;

@@ -13,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "create.h"
 #include "file.h"
 #include "host.h"
 #include "medium.h"
 #include "mem.h"
+#include "memory_place.h"
 #include "name.h"
 #include "prune.h"
 
@@ -60,14 +62,18 @@ static void check_space(struct job *j, struct err *problems)
 {
     uint64_t size = (j->memory_kib + IMAGE_OVERHEAD_KIB) * 1024;
     uint64_t room, need = memory_room(size, j->memory_level);
+    const char *what;
     struct err e;
+    int fd = memory_place_disk(j->st, &j->s, &what, &e);
 
-    if (file_free_space(j->st->fd, &room, &e))
-        err_add(problems, "%s: %s", j->st->path, e.text);
+    if (fd < 0 || file_free_space(fd, &room, &e))
+        err_add(problems, "%s: %s", what, e.text);
     else if (room < need)
         err_add(problems, "the memory image of domain %s needs up to %" PRIu64
-                " MiB in %s, and %" PRIu64 " MiB are free",
-                j->s.domain.name, need >> 20, j->st->path, room >> 20);
+                " MiB for %s, and %" PRIu64 " MiB are free",
+                j->s.domain.name, need >> 20, what, room >> 20);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* Reads, and reports all that is wrong at once. */
@@ -95,7 +101,7 @@ static int prepare_job(struct session *s, const struct snap_create *req,
                        const char *name, bool cold, const struct domain *d,
                        struct job *j, struct err *e)
 {
-    char unique[NAME_UNIQUE_LEN + 1];
+    char unique[NAME_UNIQUE_LEN + 1], *dir = NULL;
     struct plan_create what = {
         .name = name, .description = req->description, .unique = unique,
         .disks = &req->disks, .now = (uint64_t)time(NULL),
@@ -112,14 +118,21 @@ static int prepare_job(struct session *s, const struct snap_create *req,
         name_unique(unique, e))
         goto fail;
     what.compress = j->memory_level > 0;
+    if (req->path && !(what.memory_dir = dir = realpath(req->path, NULL))) {
+        err_errno(e, "cannot use %s", req->path);
+        goto fail;
+    }
     if (plan_create(&what, d, &s->tree, &j->s, &j->plan, &problems)) {
         *e = problems;
         goto fail;
     }
-    if (!check(j, d, e))
+    if (!check(j, d, e)) {
+        free(dir);
         return 0;
+    }
 
 fail:
+    free(dir);
     job_free(j);
     return -1;
 }

@@ -198,6 +198,30 @@ int file_unlink(int dirfd, const char *name, const char *what, struct err *e)
     return 0;
 }
 
+int file_remove_dir(int dirfd, const char *name, const char *const *ours,
+                    const char *what, struct err *e)
+{
+    int rc = -1;
+    int fd = file_open_dir(dirfd, name, what, e);
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    for (; *ours; ours++)
+        if (file_unlink(fd, *ours, what, e))
+            goto out;
+    if (!unlinkat(dirfd, name, AT_REMOVEDIR))
+        rc = file_sync(dirfd, what, e);
+    else if (errno == ENOTEMPTY || errno == EEXIST)
+        err_set(e, SNAP_FAILED, "%s holds files that are not of a snapshot: "
+                "move them away", what);
+    else
+        err_errno(e, "cannot remove %s", what);
+
+out:
+    close(fd);
+    return rc;
+}
+
 int file_sync_path(const char *path, struct err *e)
 {
     int rc = -1;

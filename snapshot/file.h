@@ -60,6 +60,12 @@ int file_rename(int dirfd, const char *from, const char *to,
 /* Unlinks; a file that is gone already is not an error. */
 int file_unlink(int dirfd, const char *name, const char *what,
                 struct err *e);
+/*
+ * Removes a directory of ours with the files named in ours, up to a NULL;
+ * any other file in it is an error.  It may be gone already.
+ */
+int file_remove_dir(int dirfd, const char *name, const char *const *ours,
+                    const char *what, struct err *e);
 int file_sync(int fd, const char *what, struct err *e);
 /* fsyncs the content of a file or block device that others write. */
 int file_sync_path(const char *path, struct err *e);

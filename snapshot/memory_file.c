@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 
 #include "file.h"
 #include "mem.h"
@@ -27,6 +28,13 @@ int memory_file_put(struct memory_file *f, const void *data, size_t len,
     XXH3_64bits_update(f->hash, data, len);
     f->stored += len;
     return 0;
+}
+
+const char *memory_name(const struct snapshot *s)
+{
+    const char *slash = strrchr(s->memory.file, '/');
+
+    return slash ? slash + 1 : s->memory.file;
 }
 
 XXH3_state_t *memory_hash(struct err *e)

@@ -23,7 +23,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "err.h"
+#include "meta.h"
 #include "report.h"
 
 #define MEMORY_CHUNK (1u << 20)
@@ -53,6 +53,8 @@ struct memory_file {
 int memory_file_put(struct memory_file *f, const void *data, size_t len,
                     struct err *e);
 
+/* Of the file in its directory (memory_place.h). */
+const char *memory_name(const struct snapshot *s);
 XXH3_state_t *memory_hash(struct err *e);
 /* As the metadata has it; the caller's to free. */
 char *memory_checksum(const XXH3_state_t *hash);

@@ -156,7 +156,7 @@ int memory_open(int dirfd, const struct snapshot *s, const char *what,
     r->size = s->memory.size;
     r->stored = s->memory.stored_size;
     r->buf = mem_zalloc(MEMORY_CHUNK, 1);
-    r->fd = file_open_read(dirfd, s->memory.file, what, e);
+    r->fd = file_open_read(dirfd, memory_name(s), what, e);
     if (r->fd < 0 || (!plain && open_zstd(r, e))) {
         memory_reader_close(r);
         return -1;
@@ -233,7 +233,7 @@ out:
 int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
                       struct err *e)
 {
-    int fd = file_open_read(dirfd, s->memory.file, what, e), rc = 0;
+    int fd = file_open_read(dirfd, memory_name(s), what, e), rc = 0;
     struct stat sb;
 
     if (fd < 0)

@@ -28,6 +28,7 @@
 struct memory_writer {
     char *what;
     struct memory_file file;
+    int dir;
     struct memory_pack *pack;   /* NULL: not compressed */
     int in, out;                /* the pipe: libxl's end is out */
     bool started;
@@ -140,7 +141,8 @@ static int open_file(struct memory_writer *w, int dirfd, const char *name,
         return -1;
     w->file.fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL |
                         O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-    if (w->file.fd < 0 || fchmod(w->file.fd, FILE_MODE))
+    w->dir = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+    if (w->file.fd < 0 || w->dir < 0 || fchmod(w->file.fd, FILE_MODE))
         return err_errno(e, "cannot make %s", w->what);
     return 0;
 }
@@ -166,10 +168,10 @@ int memory_create(int dirfd, const struct snapshot *s, const char *what,
     struct memory_writer *w = mem_zalloc(1, sizeof(*w));
 
     w->what = mem_strdup(what);
-    w->file.fd = w->in = w->out = -1;
+    w->file.fd = w->dir = w->in = w->out = -1;
     w->expected = expected;
     w->rep = rep;
-    if (open_file(w, dirfd, s->memory.file, e) ||
+    if (open_file(w, dirfd, memory_name(s), e) ||
         (level && memory_pack_start(dirfd, &w->file, level, rep, &w->pack,
                                     e)) ||
         put_header(w, s->config, e) || open_pipe(w, e) ||
@@ -212,7 +214,7 @@ int memory_finish(struct memory_writer *w, struct err *e)
 int memory_sync(struct memory_writer *w, struct snapshot *s, struct err *e)
 {
     if ((w->pack && memory_pack_wait(w->pack, e)) ||
-        file_sync(w->file.fd, w->what, e))
+        file_sync(w->file.fd, w->what, e) || file_sync(w->dir, w->what, e))
         return -1;
     free(s->memory.checksum);
     s->memory.checksum = memory_checksum(w->file.hash);
@@ -231,6 +233,8 @@ void memory_close(struct memory_writer *w)
         close(w->in);
     if (w->file.fd >= 0)
         close(w->file.fd);
+    if (w->dir >= 0)
+        close(w->dir);
     XXH3_freeState(w->file.hash);
     free(w->what);
     free(w);

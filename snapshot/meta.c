@@ -217,6 +217,30 @@ static int parse_version(json_object *o, const char *what, struct err *e)
     return 0;
 }
 
+static bool is_plain(const char *file)
+{
+    return file[0] && file[0] != '.' && !strchr(file, '/');
+}
+
+/* An image outside of the store, where create puts it (META_PLACE_FORMAT). */
+static bool is_place(const struct snapshot *s)
+{
+    const char *file = s->memory.file, *base = strrchr(file, '/'), *dir;
+    char *prefix;
+    bool ours;
+
+    if (!base || !path_is_safe(file) ||
+        (strcmp(base + 1, META_MEMORY_FILE) &&
+         strcmp(base + 1, META_MEMORY_ZSTD)))
+        return false;
+    dir = memrchr(file, '/', (size_t)(base - file));
+    prefix = mem_printf("/%s.%s.", s->domain.name, s->name);
+    ours = dir && !strncmp(dir, prefix, strlen(prefix)) &&
+           dir + strlen(prefix) < base;
+    free(prefix);
+    return ours;
+}
+
 static int parse_parts(json_object *o, const char *what, struct snapshot *s,
                        struct err *e)
 {
@@ -243,10 +267,9 @@ static int parse_parts(json_object *o, const char *what, struct snapshot *s,
         json_u64(m, "size", mem, INT64_MAX, &s->memory.size, e) ||
         json_u64(m, "stored_size", mem, INT64_MAX, &s->memory.stored_size, e))
         return -1;
-    if (!s->memory.file[0] || strchr(s->memory.file, '/') ||
-        s->memory.file[0] == '.')
-        return err_set(e, SNAP_FAILED, "%s: 'memory.file' is not a plain "
-                       "file name", what);
+    if (!is_plain(s->memory.file) && !is_place(s))
+        return err_set(e, SNAP_FAILED, "%s: 'memory.file' is neither a plain "
+                       "file name nor a path that --path makes", what);
     return 0;
 }
 

@@ -26,6 +26,8 @@
 #define META_VERSION 1
 #define META_MEMORY_FILE "memory.xl"
 #define META_MEMORY_ZSTD "memory.xl.zst"
+/* With --path: DIR/<domain>.<name>.<unique>/ and one of the two above. */
+#define META_PLACE_FORMAT "%s/%s.%s.%s/%s"
 #define META_MEMORY_SPOOL "memory.xl.spool"      /* while it is made */
 
 struct snapshot_disk {

@@ -199,6 +199,16 @@ static void draft_disks(const struct plan_create *req,
     }
 }
 
+static char *memory_file(const struct plan_create *req,
+                         const struct domain *dom)
+{
+    const char *file = req->compress ? META_MEMORY_ZSTD : META_MEMORY_FILE;
+
+    return req->memory_dir ?
+        mem_printf(META_PLACE_FORMAT, req->memory_dir, dom->name, req->name,
+                   req->unique, file) : mem_strdup(file);
+}
+
 static void draft_snapshot(const struct plan_create *req,
                            const struct domain *dom, const struct tree *t,
                            struct snapshot *draft)
@@ -211,8 +221,7 @@ static void draft_snapshot(const struct plan_create *req,
     draft->domain.uuid = mem_strdup(dom->uuid);
     draft->domain.type = mem_strdup(dom->type);
     draft->domain.state = mem_strdup(domain_state_name(dom->state));
-    draft->memory.file = mem_strdup(req->compress ? META_MEMORY_ZSTD :
-                                    META_MEMORY_FILE);
+    draft->memory.file = memory_file(req, dom);
     draft->memory.compression = mem_strdup(req->compress ? "zstd" : "none");
     draft->memory.checksum = mem_strdup("");
     draft->config = mem_strdup(dom->config ? dom->config : "{}");

@@ -82,6 +82,7 @@ struct plan_create {
     const struct disk_wish *disks;
     const char *unique;         /* disk.h, struct disk_request */
     bool compress;              /* the memory image */
+    const char *memory_dir;     /* where it goes; NULL: the store */
     uint64_t now;               /* seconds since the epoch */
     bool cold;                  /* the domain is destroyed and restored */
     bool paused;                /* and left paused */

@@ -16,15 +16,15 @@
 
 #include "delete.h"
 #include "mem.h"
+#include "memory_place.h"
 #include "prune.h"
 
 /* A memory image that is gone or cut: nobody can go back to that. */
 static bool is_damaged(struct session *s, const struct snapshot *snap)
 {
-    char *what = store_file_path(&s->st, STORE_COMMITTED, snap->name,
-                                 snap->memory.file);
+    char *what;
     struct err e;
-    int dirfd = store_dir(&s->st, STORE_COMMITTED, snap->name, &e);
+    int dirfd = memory_place_open(&s->st, STORE_COMMITTED, snap, &what, &e);
     bool bad = dirfd < 0 || memory_check_size(dirfd, snap, what, &e);
 
     if (bad)

@@ -43,6 +43,7 @@ struct snap_create {
     const char *domain;         /* name or id */
     const char *name;           /* may have strftime escapes; NULL: auto- */
     const char *description;    /* or NULL */
+    const char *path;           /* where the memory image goes, or NULL */
     const char *compress;       /* none, zstd[:LEVEL]; NULL: the default */
     struct disk_wish disks;     /* which kind of snapshot for which disk */
     enum snap_mode mode;

@@ -16,6 +16,7 @@
 
 #include "genid.h"
 #include "mem.h"
+#include "memory_place.h"
 #include "steps.h"
 
 static bool has_layers(const struct snapshot *s)
@@ -91,9 +92,9 @@ int step_restore_paused(struct job *j, enum store_state state,
                         struct err *e)
 {
     struct genid g = { 0 };
-    char *what = store_file_path(j->st, state, j->s.name, j->s.memory.file);
+    char *what;
     struct memory_reader *r = NULL;
-    int dirfd = store_dir(j->st, state, j->s.name, e), rc = -1;
+    int dirfd = memory_place_open(j->st, state, &j->s, &what, e), rc = -1;
 
     if (dirfd < 0 || memory_open(dirfd, &j->s, what, j->rep, &r, e))
         goto out;

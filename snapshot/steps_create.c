@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "host.h"
 #include "interrupt.h"
+#include "memory_place.h"
 #include "monitor.h"
 #include "steps.h"
 #include "watch.h"
@@ -27,7 +28,8 @@
 static int stage(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
-    return store_make_new(j->st, j->s.name, e);
+    return store_make_new(j->st, j->s.name, e) ||
+           memory_place_make(&j->s, e) ? -1 : 0;
 }
 
 static int stage_undo(struct job *j, const struct step *step, struct err *e)
@@ -37,8 +39,10 @@ static int stage_undo(struct job *j, const struct step *step, struct err *e)
     j->memory = NULL;
     if (j->keep_memory)
         return err_set(e, SNAP_FAILED, "the guest's memory is kept in %s",
+                       j->s.memory.file[0] == '/' ? j->s.memory.file :
                        j->st->path);
-    return store_remove(j->st, STORE_NEW, j->s.name, e);
+    return memory_place_remove(&j->s, e) ||
+           store_remove(j->st, STORE_NEW, j->s.name, e) ? -1 : 0;
 }
 
 static int prepare(struct job *j, const struct step *step, struct err *e)
@@ -116,9 +120,9 @@ static int suspend(struct job *j, struct err *e)
 
 static int save_once(struct job *j, struct err *e)
 {
-    char *what = store_file_path(j->st, STORE_NEW, j->s.name,
-                                 j->s.memory.file);
-    int dirfd = store_dir(j->st, STORE_NEW, j->s.name, e), rc = -1;
+    char *what;
+    int dirfd = memory_place_open(j->st, STORE_NEW, &j->s, &what, e);
+    int rc = -1;
     struct err why;
 
     if (dirfd < 0 ||

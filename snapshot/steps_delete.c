@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "memory_place.h"
 #include "steps.h"
 
 static int hide(struct job *j, const struct step *step, struct err *e)
@@ -99,7 +100,8 @@ static int relink(struct job *j, const struct step *step, struct err *e)
 static int purge(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
-    return store_remove(j->st, STORE_DELETED, j->s.name, e);
+    return memory_place_remove(&j->s, e) ||
+           store_remove(j->st, STORE_DELETED, j->s.name, e) ? -1 : 0;
 }
 
 static int write_protection(struct job *j, bool protect, struct err *e)

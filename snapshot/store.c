@@ -493,36 +493,12 @@ int store_remove(struct store *st, enum store_state state, const char *name,
 {
     static const char *const ours[] = {
         META_MEMORY_FILE, META_MEMORY_ZSTD, META_MEMORY_SPOOL,
-        SNAPSHOT_JSON, "." SNAPSHOT_JSON ".tmp",
+        SNAPSHOT_JSON, "." SNAPSHOT_JSON ".tmp", NULL,
     };
     char *dir = dir_name(state, name);
     char *what = mem_printf("%s/%s", st->path, dir);
-    int rc = -1, fd = -1;
-    size_t i;
+    int rc = file_remove_dir(st->fd, dir, ours, what, e);
 
-    rc = store_there(st, state, name, e);
-    if (rc <= 0)
-        goto out;
-    rc = -1;
-    fd = store_dir(st, state, name, e);
-    if (fd < 0)
-        goto out;
-    for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-        if (file_unlink(fd, ours[i], what, e))
-            goto out;
-    if (unlinkat(st->fd, dir, AT_REMOVEDIR)) {
-        if (errno == ENOTEMPTY || errno == EEXIST)
-            err_set(e, SNAP_FAILED, "%s holds files that are not of a "
-                    "snapshot: move them away", what);
-        else
-            err_errno(e, "cannot remove %s", what);
-        goto out;
-    }
-    rc = file_sync(st->fd, st->path, e);
-
-out:
-    if (fd >= 0)
-        close(fd);
     free(what);
     free(dir);
     return rc;

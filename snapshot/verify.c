@@ -14,14 +14,14 @@
 
 #include "disk.h"
 #include "memory.h"
+#include "memory_place.h"
 #include "verify.h"
 
 static int verify_memory(struct store *st, const struct snapshot *s,
                          struct err *e)
 {
-    char *what = store_file_path(st, STORE_COMMITTED, s->name,
-                                 s->memory.file);
-    int dirfd = store_dir(st, STORE_COMMITTED, s->name, e);
+    char *what;
+    int dirfd = memory_place_open(st, STORE_COMMITTED, s, &what, e);
     int rc = dirfd < 0 ? -1 : memory_verify(dirfd, s, what, e);
 
     if (dirfd >= 0)

@@ -265,6 +265,8 @@ static void become(struct scene *s, const char *const *argv,
     snprintf(seconds, sizeof(seconds), "%u", timeout_s);
     if (timeout_s)
         setenv("FAKE_TIMEOUT", seconds, 1);
+    if (chdir(s->dir))      /* where PLACE is */
+        _exit(127);
     dup2(null, 0);
     dup2(fd, 1);
     dup2(fd, 2);
@@ -348,6 +350,14 @@ static void take(struct scene *s, const char *name)
     note_moment(s, name);
 }
 
+static void take_outside(struct scene *s, const char *name)
+{
+    MUST(s, "bin/xl", "tick", DOMAIN, "2");
+    MUST(s, "xl-snapshot", "snapshot-create", "-q", "-P", PLACE, DOMAIN,
+         name, DISKS);
+    note_moment(s, name);
+}
+
 static char *layout_path(struct scene *s, enum layout layout,
                          const char *name)
 {
@@ -355,12 +365,30 @@ static char *layout_path(struct scene *s, enum layout layout,
 }
 
 /* The domain ends. */
+/* What a layout keeps as it is. */
+static const char *const trees[] = { "store", PLACE };
+#define NTREES (sizeof(trees) / sizeof(trees[0]))
+
+static void copy_trees(struct scene *s, enum layout layout, bool back)
+{
+    size_t i;
+
+    for (i = 0; i < NTREES; i++) {
+        char *now = scene_path(s, trees[i]);
+        char *kept = layout_path(s, layout, trees[i]);
+
+        if (back)
+            remove_tree(now);
+        copy_tree(back ? kept : now, back ? now : kept);
+        free(kept);
+        free(now);
+    }
+}
+
 static void keep(struct scene *s, enum layout layout)
 {
     char *images_now = scene_path(s, "images");
     char *images_kept = layout_path(s, layout, "images");
-    char *store = scene_path(s, "store");
-    char *store_kept = layout_path(s, layout, "store");
     char *record_kept = layout_path(s, layout, "record");
     char *top = layout_path(s, layout, ""), *record;
     struct text why = { 0 };
@@ -375,13 +403,11 @@ static void keep(struct scene *s, enum layout layout)
     vm_free(&vm);
     if (!scene_end(s, &why))
         fatal(why.s);
-    copy_tree(store, store_kept);
+    copy_trees(s, layout, false);
     each_entry(images_now, images_kept, keep_image);
     free(record);
     free(top);
     free(record_kept);
-    free(store_kept);
-    free(store);
     free(images_kept);
     free(images_now);
 }
@@ -389,10 +415,11 @@ static void keep(struct scene *s, enum layout layout)
 static void make_images(struct scene *s)
 {
     char *dir = scene_path(s, "images"), *store = scene_path(s, "store");
+    char *place = scene_path(s, PLACE);
     const char *argv[4 + NIMAGES] = { "bin/xl", "create", DOMAIN };
     size_t i;
 
-    if (mkdir(dir, 0700) || mkdir(store, 0700))
+    if (mkdir(dir, 0700) || mkdir(store, 0700) || mkdir(place, 0700))
         fatal(dir);
     for (i = 0; i < NIMAGES; i++) {
         char *path = scene_path(s, images[i].file);
@@ -405,6 +432,7 @@ static void make_images(struct scene *s)
     must(s, argv);
     for (i = 0; i < NIMAGES; i++)
         free((char *)argv[3 + i]);
+    free(place);
     free(store);
     free(dir);
 }
@@ -424,7 +452,7 @@ void scene_make(struct scene *s, const char *dir, const char *tools)
     keep(s, ONE);
     scene_reset(s, ONE, false);
     take(s, "s2");
-    take(s, "s3");
+    take_outside(s, "s3");
     MUST(s, "xl-snapshot", "snapshot-revert", "-q", DOMAIN, "s2");
     take(s, "s4");
     MUST(s, "bin/xl", "tick", DOMAIN, "2");
@@ -434,16 +462,13 @@ void scene_make(struct scene *s, const char *dir, const char *tools)
 void scene_reset(struct scene *s, enum layout layout, bool off)
 {
     static const char *const dirs[] = { "dom", "run", "log", "images" };
-    char *store = scene_path(s, "store");
-    char *store_kept = layout_path(s, layout, "store");
     char *images_now = scene_path(s, "images");
     char *images_kept = layout_path(s, layout, "images");
     char *record = layout_path(s, layout, "record");
     char *there = host_path("dom/%u.json", s->domids[layout]), *id;
     size_t i;
 
-    remove_tree(store);
-    copy_tree(store_kept, store);
+    copy_trees(s, layout, true);
     for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
         char *dir = scene_path(s, dirs[i]);
 
@@ -466,8 +491,6 @@ void scene_reset(struct scene *s, enum layout layout, bool off)
     free(record);
     free(images_kept);
     free(images_now);
-    free(store_kept);
-    free(store);
 }
 
 /* The processes of the host that run now: children of this one, adopted. */
@@ -801,6 +824,25 @@ static void look_closed(struct scene *s, struct text *t)
     }
 }
 
+/* Where memory images are outside of the store. */
+static void look_place(struct scene *s, struct text *t)
+{
+    char *dir = scene_path(s, PLACE);
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, alphasort), i;
+
+    for (i = 0; i < n; i++) {
+        char *path = mem_printf("%s/%s", dir, list[i]->d_name);
+
+        text_add(t, PLACE ": %s\n", list[i]->d_name);
+        look_images(path, PLACE, t);
+        free(path);
+        free(list[i]);
+    }
+    free(list);
+    free(dir);
+}
+
 char *scene_look(struct scene *s)
 {
     json_object *stamps = json_object_new_object();
@@ -808,6 +850,7 @@ char *scene_look(struct scene *s)
     struct vm vm;
 
     look_store(s, stamps, &t);
+    look_place(s, &t);
     look_internal(s, stamps, &t);
     look_domain(s, &t);
     if (!vm_find(DOMAIN, &vm))
@@ -908,10 +951,13 @@ void scene_strays(struct scene *s, struct text *why)
     char *lock = scene_path(s, "store/" DOMAIN "/.lock");
     struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     int fd = open(lock, O_RDWR | O_CLOEXEC);
+    char *place = scene_path(s, PLACE);
     struct vm vm;
 
     stray_in(store, 0, why);
+    stray_in(place, 1, why);
     stray_images(s, why);
+    free(place);
     if (fd >= 0 && (fcntl(fd, F_GETLK, &fl) || fl.l_type != F_UNLCK))
         text_add(why, "process %d holds the lock; ", (int)fl.l_pid);
     if (fd >= 0)

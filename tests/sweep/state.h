@@ -20,6 +20,8 @@
 
 #include "tests/fake/host.h"
 
+/* Of the scene: where --path puts memory images. */
+#define PLACE "place"
 #define DOMAIN "g"
 #define NIMAGES 3               /* internal, external, copied */
 #define MAX_SNAPSHOTS 8

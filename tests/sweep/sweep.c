@@ -78,6 +78,8 @@ static const struct op ops[] = {
       .snapshot = "new" },
     { "create-raw", { CREATE, "-znone", DOMAIN, "new" }, TREE,
       .also = "mem spool", .snapshot = "new" },
+    { "create-path", { CREATE, "-P", PLACE, DOMAIN, "new" }, TREE,
+      .snapshot = "new" },
     { "create-paused", { CREATE, "-p", DOMAIN, "new" }, TREE,
       .snapshot = "new", .leaves = "paused" },
     { "create-first", { CREATE, DOMAIN, "new", DISKS }, BARE,

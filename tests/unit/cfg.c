@@ -55,12 +55,14 @@ static void good(void)
     check(!read_cfg("# a comment\n\nname = \"before\"\n"
                     "description = 'two words'\n"
                     "compress = \"zstd:3\"\n"
+                    "memory_path = \"/mnt/big\"\n"
                     "disks = [ 'vdev=xvda,type=internal',\n"
                     "          'vdev=xvdb, type=none', ]\n", NULL, &c, &e),
           "a configuration is read");
     check(c.name && !strcmp(c.name, "before") && c.description &&
           !strcmp(c.description, "two words") && c.compress &&
-          !strcmp(c.compress, "zstd:3") && c.ndisks == 2 &&
+          !strcmp(c.compress, "zstd:3") &&
+          c.path && !strcmp(c.path, "/mnt/big") && c.ndisks == 2 &&
           !strcmp(c.disks[0].vdev, "xvda") &&
           !strcmp(c.disks[0].type, "internal") &&
           !strcmp(c.disks[1].vdev, "xvdb") &&

@@ -287,7 +287,11 @@ static void hostile(void)
     };
     static const char *const files[] = {
         "../memory.xl", "a/b", "/etc/shadow", "..", ".", "",
-        ".journal",
+        ".journal", "/memory.xl", "/x/memory.xl",
+        "/x/g1.snap1./memory.xl", "/x/g1.snap2.abcdefgh/memory.xl",
+        "/x/g1.snap1.abcdefgh/memory.xl.bak", "x/g1.snap1.ab/memory.xl",
+        "/x/g1.snap1.ab/../memory.xl", "/../g1.snap1.ab/memory.xl",
+        "/x/g1.snap1.a/b/memory.xl", "/x/g1.snap1.ab/memory.xl/",
     };
     static const char *const bad_names[] = {
         "", "..", "../x", "a/b", "1", ".new-x", "a b",
@@ -304,6 +308,9 @@ static void hostile(void)
         bad_text("parent", bad_names[i], "'parent'");
         bad_text("disks.snapshot", bad_names[i], "'disks[0].snapshot'");
     }
+    check_ok(parse_with("memory.file", json_object_new_string(
+                            "/x y/g1.snap1.abcdefgh/memory.xl.zst"), &e), &e,
+             "a memory image may be where --path puts it");
     check_ok(parse_with("disks.path", json_object_new_string("/a/..b/...c"),
                         &e), &e, "dots in a file's name are no way up");
     bad_text("disks.type", "magic", "'disks[0].type'");
