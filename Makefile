@@ -43,6 +43,7 @@ help:
 	@echo 'make                 build beside the installed xl'
 	@echo 'make install         PREFIX=/usr/local DESTDIR= (and uninstall)'
 	@echo 'make install-into    XEN_SRC=DIR, a Xen source tree: into its xl'
+	@echo 'make deb             a Debian package, in build/deb'
 	@echo 'make demo            show it on a real Xen, in emulation'
 	@echo 'make check           all tests that a change needs'
 	@echo 'make check-quick     those that need no Xen'
@@ -95,6 +96,15 @@ uninstall:
 .PHONY: install-into
 install-into:
 	@./install-into '$(XEN_SRC)'
+
+# The package's build is not to see the variables of this one.
+.PHONY: deb
+deb:
+	@tests/need deb
+	rm -rf $(BUILD)/deb
+	tests/sources $(BUILD)/deb/xl-snapshot
+	cd $(BUILD)/deb/xl-snapshot && \
+		env -i PATH="$$PATH" HOME="$$HOME" dpkg-buildpackage -us -uc -b
 
 .PHONY: demo
 demo:

@@ -12,7 +12,8 @@ include tests/bench/bench.mk
 SWEEP_PART ?= 40
 
 # The releases of Xen, the Debian package: each boots what it needs.
-RELEASE_TESTS = $(addprefix tests/releases/,bullseye bookworm trixie)
+RELEASE_TESTS = $(addprefix tests/releases/,bullseye bookworm trixie) \
+	tests/package/package.sh
 
 # Those that need no Xen.
 LOCAL_TESTS = $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all $(CLI_TESTS)
