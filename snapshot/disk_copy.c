@@ -39,8 +39,8 @@ static const char *copy_refuse(const struct domain_disk *disk,
     if (!strcmp(disk->format, "qcow2"))
         return "a qcow2 image has internal or external snapshots, no copies";
     if (disk->medium != MEDIUM_FILE && !(r->type && r->path))
-        return "a block device that is no logical volume can only be copied "
-               "to a file: give it type=copy,path=FILE";
+        return "a block device can only be copied to a file: give it "
+               "type=copy,path=FILE";
     /* QEMU keeps their tables in memory. */
     if (strcmp(disk->format, "raw") && !r->cold)
         return "an image of this format can only be copied with --cold";

@@ -304,6 +304,24 @@ static int lvm_verify(const struct snapshot_disk *d, bool force,
     return rc;
 }
 
+/* The group's volumes, none of those that matter here left suspended. */
+static int read_awake(const struct snapshot_disk *d, struct volumes *vs,
+                      struct err *e)
+{
+    size_t i;
+
+    if (volumes_read_beside(d->part, vs, e))
+        return -1;
+    for (i = 0; i < vs->n; i++)
+        if (vs->v[i].suspended && (!strcmp(vs->v[i].name, d->origin) ||
+                                   !strcmp(vs->v[i].name, d->part)) &&
+            volume_refresh(vs->v[i].name, e)) {
+            volumes_free(vs);
+            return -1;
+        }
+    return 0;
+}
+
 /* A volume of ours with this suffix: removed if it is there. */
 static int drop(const struct volumes *vs, const struct snapshot_disk *d,
                 const char *suffix, struct err *e)
@@ -459,7 +477,7 @@ static int lvm_apply(const struct snapshot_disk *d, struct err *e)
     int rc;
 
     /* LVM itself renames a volume under its users. */
-    if (check_free(d, e) || volumes_read_beside(d->part, &vs, e))
+    if (check_free(d, e) || read_awake(d, &vs, e))
         return -1;
     rc = apply(d, &vs, e);
     volumes_free(&vs);
@@ -474,7 +492,7 @@ static int lvm_remove(struct disk_host *h, const struct snapshot_disk *d,
     int rc;
 
     (void)h;
-    if (volumes_read_beside(d->part, &vs, e))
+    if (read_awake(d, &vs, e))
         return -1;
     rc = mend(d, &vs, e);
     /* A revert that was given up may have left these. */

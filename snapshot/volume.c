@@ -45,7 +45,7 @@
 static const char fields[] =
     "vg_name,lv_name,lv_uuid,lv_tags,lv_layout,lv_size,origin,pool_lv,"
     "data_percent,metadata_percent,lv_health_status,lv_snapshot_invalid,"
-    "lv_check_needed,lv_active,vg_free,vg_extent_size";
+    "lv_check_needed,lv_active,lv_suspended,vg_free,vg_extent_size";
 
 /* Names and paths */
 
@@ -227,7 +227,7 @@ uint64_t volume_full_size(uint64_t size, uint64_t extent)
     uint64_t chunks = (size + CHUNK - 1) / CHUNK;
     uint64_t all = (1 + chunks + chunks * 16 / CHUNK + 2) * CHUNK;
 
-    return extent ? (all + extent - 1) / extent * extent : all;
+    return (all + extent - 1) / extent * extent;
 }
 
 /* Asking */
@@ -305,6 +305,7 @@ static int parse_volume(json_object *o, struct volume *v, struct err *e)
         dup_text(o, "lv_health_status", at, &v->health, e) ||
         flag(o, "lv_snapshot_invalid", at, &v->invalid, e) ||
         flag(o, "lv_check_needed", at, &v->check_needed, e) ||
+        flag(o, "lv_suspended", at, &v->suspended, e) ||
         number(o, "lv_size", at, &v->size, e) ||
         number(o, "vg_free", at, &v->vg_free, e) ||
         number(o, "vg_extent_size", at, &v->extent, e) ||
@@ -314,7 +315,8 @@ static int parse_volume(json_object *o, struct volume *v, struct err *e)
     v->name = mem_printf("%s/%s", vg, lv);
     v->thin = v->pool[0] && !strncmp(layout, "thin", 4);
     v->active = !strcmp(active, "active");
-    return 0;
+    return v->extent ? 0 :
+           err_set(e, SNAP_FAILED, "lvs: 'vg_extent_size' is 0");
 }
 
 static int parse_volumes(json_object *o, struct volumes *vs, struct err *e)
@@ -504,6 +506,13 @@ int volume_remove(const char *name, struct err *e)
     const char *const argv[] = { "lvremove", "--yes", name, NULL };
 
     return change(argv, REMOVE_TIMEOUT_S, e);
+}
+
+int volume_refresh(const char *name, struct err *e)
+{
+    const char *const argv[] = { "lvchange", "--refresh", name, NULL };
+
+    return change(argv, SHORT_TIMEOUT_S, e);
 }
 
 /*

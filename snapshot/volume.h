@@ -34,6 +34,7 @@ struct volume {
     char *pool;             /* of a thin one: its pool's LV, or "" */
     char *health;           /* "" if well */
     bool thin, active;
+    bool suspended;         /* all I/O to it waits */
     bool invalid;           /* a classic snapshot that has overflowed */
     bool check_needed;      /* a thin pool that must be repaired */
     uint64_t size;          /* of a classic snapshot: what it can hold */
@@ -90,6 +91,8 @@ int volume_take(const struct volume_take *t, struct err *e);
 /* Within its group; users of the volume do not notice. */
 int volume_rename(const char *from, const char *to, struct err *e);
 int volume_remove(const char *name, struct err *e);
+/* Lets I/O go on that a command which died on its way left waiting. */
+int volume_refresh(const char *name, struct err *e);
 
 #endif
 

@@ -356,6 +356,25 @@ static void given_up(bool thin)
     }
 }
 
+/* A command that died had left the disk's volume suspended. */
+static void asleep(bool thin)
+{
+    struct snapshot_disk a;
+    struct err e;
+
+    begin(thin);
+    a = taken("s1", "one", 0, thin);
+    set("vg/d/suspended", "1");
+    check(!disk_apply(&a, &e) && is("vg/d/suspended", NULL),
+          "a revert wakes a suspended volume");
+    set("vg/d/suspended", "1");
+    check(!undo(&a, &e) && is("vg/d/suspended", NULL), "so does an undo");
+    set("vg/d/suspended", "1");
+    check(!undo(&a, &e) && is("vg/d/suspended", NULL),
+          "also without a snapshot");
+    drop(&a);
+}
+
 static void refusals(void)
 {
     struct domain_disk disk = {
@@ -531,7 +550,7 @@ static void verified_thin(void)
 int main(void)
 {
     static const char *const tools[] = { "lvs", "lvcreate", "lvrename",
-                                         "lvremove" };
+                                         "lvremove", "lvchange" };
     char *bin = unit_path("bin");
     char *path = mem_printf("%s:%s", bin, getenv("PATH"));
     char *fake = realpath("tests/unit/fake-lvm", NULL);
@@ -556,6 +575,8 @@ int main(void)
     cut(false, "50.00");
     given_up(true);
     given_up(false);
+    asleep(true);
+    asleep(false);
     checks();
     verified(true);
     verified(false);

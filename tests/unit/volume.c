@@ -98,7 +98,7 @@ static void devices(void)
     free(d);
     check(volume_full_size(64 << 20, 4 << 20) == 68 << 20,
           "the size that LVM takes for 100%%ORIGIN of 64 MiB");
-    check(volume_full_size(4096, 0) > 2 * 4096, "room for a table");
+    check(volume_full_size(4096, 512) > 2 * 4096, "room for a table");
 }
 
 /* What sysfs says of device 253:200. */
@@ -201,6 +201,7 @@ static void named_by(void)
     "\"origin\":\"o\",\"pool_lv\":\"p\",\"metadata_percent\":\"\"," \
     "\"lv_health_status\":\"\",\"lv_snapshot_invalid\":\"-1\"," \
     "\"lv_check_needed\":\"-1\",\"lv_active\":\"active\"," \
+    "\"lv_suspended\":\"0\"," \
     "\"vg_free\":\"8388608\",\"vg_extent_size\":\"4194304\"" more "}"
 #define REPORT(lv) "#!/bin/sh\necho '{\"report\":[{\"lv\":[" lv "]}]}'\n"
 
@@ -302,6 +303,9 @@ static void changes(void)
           args_are("lvrename vg/a vg/b\n"), "rename");
     check(!volume_remove("vg/a", &e) && args_are("lvremove --yes vg/a\n"),
           "remove");
+    script("lvchange", NOTE);
+    check(!volume_refresh("vg/a", &e) &&
+          args_are("lvchange --refresh vg/a\n"), "refresh");
     script("lvremove", "#!/bin/sh\necho '  vg/a in use.' >&2\nexit 5\n");
     check_err(volume_remove("vg/a", &e), &e, SNAP_FAILED, "vg/a in use.",
               "what LVM says is the error");
