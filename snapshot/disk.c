@@ -17,6 +17,9 @@
 #include "layer.h"
 #include "mem.h"
 
+/* A domain that has just ended may not have let go of its disks. */
+#define LET_GO_S 5
+
 static const struct disk_ops *const kinds[] = {
     &disk_internal,
     &disk_external,
@@ -316,7 +319,7 @@ int disk_check_free(const struct snapshot *s, const struct domain *but,
             continue;
         /* Whether it has to be there is not the question here. */
         if (meta_disk_has_part(d) && !stat(d->path, &st) &&
-            image_check_free(d->path, but, 0, e))
+            image_check_free(d->path, but, but ? 0 : LET_GO_S, e))
             return named(-1, d, e);
     }
     return 0;
