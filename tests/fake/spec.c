@@ -73,19 +73,6 @@ const char *spec_mode(const char *class, unsigned n, const char *what)
     return mode;
 }
 
-unsigned spec_count(const char *name)
-{
-    char *path = host_path("%s", name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    struct stat st;
-
-    if (fd < 0 || write(fd, ".", 1) != 1 || fstat(fd, &st))
-        abort();
-    close(fd);
-    free(path);
-    return (unsigned)st.st_size;
-}
-
 /*
  * Local variables:
  * mode: C
