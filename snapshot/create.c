@@ -90,6 +90,9 @@ static int check(struct job *j, const struct domain *d, struct err *e)
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_check(&j->host, &j->s.disks[i], &one))
             err_add(&problems, "%s", one.text);
+    /* Cold, nobody but the domain may have the images when it is gone. */
+    if (j->host.cold && disk_check_free(&j->s, d, false, &one))
+        err_add(&problems, "%s", one.text);
     if (problems.status == SNAP_OK)
         return 0;
     *e = problems;
