@@ -16,20 +16,27 @@
 #include "session.h"
 #include "verify.h"
 
+/* Of a file outside of the store. */
+static uint64_t size_of(const char *path)
+{
+    struct stat sb;
+
+    if (path[0] != '/' || lstat(path, &sb) || !S_ISREG(sb.st_mode))
+        return 0;
+    return (uint64_t)sb.st_blocks * 512;
+}
+
 /* Of the files that are its own; what is inside an image cannot be told. */
 static void measure(struct store *st, struct tree_node *node)
 {
-    struct stat sb;
+    const struct snapshot *s = &node->s;
     size_t i;
 
-    node->size_on_disk = store_size_on_disk(st, node->s.name);
-    for (i = 0; i < node->s.ndisks; i++) {
-        const struct snapshot_disk *d = &node->s.disks[i];
-
-        if (!strcmp(d->type, "copy") && !lstat(d->part, &sb) &&
-            S_ISREG(sb.st_mode))
-            node->size_on_disk += (uint64_t)sb.st_blocks * 512;
-    }
+    node->size_on_disk = store_size_on_disk(st, s->name) +
+                         size_of(s->memory.file);
+    for (i = 0; i < s->ndisks; i++)
+        if (!strcmp(s->disks[i].type, "copy"))
+            node->size_on_disk += size_of(s->disks[i].part);
 }
 
 int snap_list(const struct snap_env *env, const char *domain, bool sizes,
