@@ -325,6 +325,22 @@ int disk_check_free(const struct snapshot *s, const struct domain *but,
     return 0;
 }
 
+int disk_wait_closed(const struct snapshot *s, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < s->ndisks; i++) {
+        const struct snapshot_disk *d = &s->disks[i];
+        /* The path of an external one leads to the new layer by now. */
+        const char *path = d->link ? d->part : d->path;
+
+        if (meta_disk_has_part(d) && layer_exists(path) &&
+            image_check_free(path, NULL, HOLDER_WAIT_S, e))
+            return named(-1, d, e);
+    }
+    return 0;
+}
+
 /*
  * Local variables:
  * mode: C

@@ -163,6 +163,12 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 int disk_check_free(const struct snapshot *s, const struct domain *but,
                     bool deletion, struct err *e);
 
+/*
+ * The domain is gone: waits until its QEMU, which takes a moment, has closed
+ * the images.
+ */
+int disk_wait_closed(const struct snapshot *s, struct err *e);
+
 extern const struct disk_ops disk_internal, disk_external, disk_lvm,
     disk_copy;
 

@@ -31,8 +31,6 @@
 #include "mem.h"
 #include "qemu_chain.h"
 
-#define HOLDER_WAIT_S 30
-
 static const char *copy_refuse(const struct domain_disk *disk,
                                const struct disk_request *r)
 {
@@ -152,9 +150,6 @@ static int copy_capture(struct disk_host *h, const struct snapshot_disk *d,
 {
     if (by_qemu(h, d))
         return 0;
-    /* A domain that was just destroyed may take a moment to let go. */
-    if (h->cold && image_check_free(d->path, NULL, HOLDER_WAIT_S, e))
-        return -1;
     return image_copy(d->path, d->part, true, e);
 }
 

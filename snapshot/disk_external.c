@@ -39,8 +39,6 @@
 #include "mem.h"
 #include "qemu_chain.h"
 
-#define HOLDER_WAIT_S 30
-
 static const char *external_refuse(const struct domain_disk *disk,
                                    const struct disk_request *r)
 {

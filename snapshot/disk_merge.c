@@ -233,7 +233,9 @@ static int pull(struct merge *m, const char *layer, struct err *e)
 
     if (at > 0 && !strcmp(m->chain.nodes[at - 1].path, layer))
         return qemu_pull(m->q, &m->chain, (size_t)at, e);
-    if (layer_backing(m->d->part, &below, e))
+    /* Our node of it, out of the chain since a commit that a crash cut. */
+    if ((m->q && qemu_drop_layer(m->q, layer, e)) ||
+        layer_backing(m->d->part, &below, e))
         return -1;
     rc = layer_pull(layer, below, e);
     free(below);

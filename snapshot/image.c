@@ -30,7 +30,6 @@
 #ifndef WRITE_TIMEOUT_S
 #define WRITE_TIMEOUT_S 3600    /* a large image on a slow disk */
 #endif
-#define HOLDER_WAIT_S 30
 #define MAX_ARGS 20
 
 static int parse_snapshot(json_object *o, const char *what,

@@ -54,9 +54,9 @@ const struct image_snapshot *image_info_find(const struct image_info *info,
 /*
  * 0 if nobody but the domain "but" (may be NULL) holds the image: no other
  * domain's disk, no process, no loop device.  Else -1 and the error says who.
- * Waits up to wait_s seconds for a holder
- * to let go: a destroyed domain's QEMU takes a moment to end.
+ * Waits up to wait_s seconds for a holder to let go.
  */
+#define HOLDER_WAIT_S 30    /* the QEMU of a domain that was just destroyed */
 int image_check_free(const char *path, const struct domain *but,
                      unsigned wait_s, struct err *e);
 /* Nobody at all, and as long as image_write() waits. */

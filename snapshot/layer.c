@@ -25,7 +25,6 @@
 #define FORMAT "qcow2"
 #define MAX_CHAIN 1000
 #define MAX_LINKS 40            /* as the kernel follows */
-#define HOLDER_WAIT_S 30
 
 char *layer_live(const char *path, struct err *e)
 {

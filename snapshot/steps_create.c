@@ -207,7 +207,7 @@ static int close_domain(struct job *j, const struct step *step,
         return -1;
     disk_host_close(&j->host);
     j->host.cold = true;
-    return domain_destroy(j->domid, e);
+    return domain_destroy(j->domid, e) || disk_wait_closed(&j->s, e) ? -1 : 0;
 }
 
 /* 1 if a domain of the name is there, 0 if not, -1; its state if ours. */
@@ -224,11 +224,14 @@ static int find_ours(struct job *j, struct domain *d, bool *ours_r,
 static int restore_new(struct job *j, struct err *e)
 {
     struct snapshot whole;
+    struct err ignored;
 
     if (store_load(j->st, STORE_NEW, j->s.name, &whole, e))
         return -1;
     meta_free(&j->s);
     j->s = whole;
+    /* Whoever else holds an image, the guest has to run. */
+    (void)disk_wait_closed(&j->s, &ignored);
     return step_restore_paused(j, STORE_NEW, e);
 }
 
