@@ -343,9 +343,9 @@ static void note_moment(struct scene *s, const char *name)
     vm_free(&vm);
 }
 
-static void take(struct scene *s, const char *name)
+static void take(struct scene *s, const char *name, const char *ticks)
 {
-    MUST(s, "bin/xl", "tick", DOMAIN, "2");
+    MUST(s, "bin/xl", "tick", DOMAIN, ticks);
     MUST(s, "xl-snapshot", "snapshot-create", "-q", DOMAIN, name, DISKS);
     note_moment(s, name);
 }
@@ -447,14 +447,14 @@ void scene_make(struct scene *s, const char *dir, const char *tools)
     MUST(s, "bin/xl", "tick", DOMAIN, "2");
     keep(s, BARE);
     scene_reset(s, BARE, false);
-    take(s, "s1");
+    take(s, "s1", "2");
     MUST(s, "bin/xl", "tick", DOMAIN, "2");
     keep(s, ONE);
     scene_reset(s, ONE, false);
-    take(s, "s2");
+    take(s, "s2", "2");
     take_outside(s, "s3");
     MUST(s, "xl-snapshot", "snapshot-revert", "-q", DOMAIN, "s2");
-    take(s, "s4");
+    take(s, "s4", "3");
     MUST(s, "bin/xl", "tick", DOMAIN, "2");
     keep(s, TREE);
 }

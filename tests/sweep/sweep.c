@@ -256,17 +256,24 @@ static bool ends_it(const char *fault)
            has_word(fault, ":late");
 }
 
-/* The first line that differs, for the message. */
+/* Where the first line that differs does so, for the message. */
 static void add_difference(struct text *why, const char *got,
                            const char *want)
 {
-    while (*got && *want && strcspn(got, "\n") == strcspn(want, "\n") &&
-           !strncmp(got, want, strcspn(got, "\n"))) {
-        got += strcspn(got, "\n") + (strchr(got, '\n') != NULL);
-        want += strcspn(want, "\n") + (strchr(want, '\n') != NULL);
-    }
-    text_add(why, "'%.*s', not '%.*s'; ", (int)strcspn(got, "\n"), got,
-             (int)strcspn(want, "\n"), want);
+    const char *line = got;
+    size_t same = 0, from;
+
+    while (got[same] && got[same] == want[same])
+        if (got[same++] == '\n')
+            line = got + same;
+    from = same > 30 && got + same - 30 > line ? same - 30 :
+           (size_t)(line - got);
+    text_add(why, "%.*s...'%.*s', not '%.*s'; ",
+             (int)strcspn(line, " \n"), line,
+             (int)strcspn(got + from, "\n") < 90 ?
+             (int)strcspn(got + from, "\n") : 90, got + from,
+             (int)strcspn(want + from, "\n") < 90 ?
+             (int)strcspn(want + from, "\n") : 90, want + from);
 }
 
 /* "old", "new", "between", or NULL. */
@@ -1178,7 +1185,8 @@ static int report(const struct sweep *w, const struct options *o)
         ran += g->ran;
         failed += g->failed;
     }
-    printf("note - sweep: %zu points, %zu faults, %zu run, %zu failed\n", points, cases,
+    printf("note - sweep: %zu points, %zu faults, %zu run, %zu failed\n",
+           points, cases,
            ran, failed);
     return failed ? 1 : 0;
 }
