@@ -177,6 +177,7 @@ out:
 static int connect_to(const char *path, struct err *e)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    const struct timeval patience = { .tv_sec = QMP_TIMEOUT_S };
     int fd;
 
     if (strlen(path) >= sizeof(addr.sun_path))
@@ -185,7 +186,12 @@ static int connect_to(const char *path, struct err *e)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_errno(e, "cannot make a socket");
-    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+    /* A QEMU that hangs takes only so many callers. */
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+                   sizeof(patience)) ||
+        connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+        if (errno == EAGAIN)
+            errno = ETIMEDOUT;
         err_errno(e, "cannot reach QEMU's monitor at %s", path);
         close(fd);
         return -1;
