@@ -73,16 +73,20 @@ void disk_host_add_other(struct disk_host *h, const struct snapshot *s)
     h->others[h->nothers++] = s;
 }
 
-bool disk_has_part(const struct disk_host *h, const char *path)
+int disk_has_part(const struct disk_host *h, const char *path,
+                  struct err *e)
 {
     size_t i, k;
+    int rc = 0;
 
     for (i = 0; i < h->nothers; i++)
-        for (k = 0; k < h->others[i]->ndisks; k++)
-            if (h->others[i]->disks[k].part &&
-                layer_same(h->others[i]->disks[k].part, path))
-                return true;
-    return false;
+        for (k = 0; !rc && k < h->others[i]->ndisks; k++) {
+            const struct snapshot_disk *d = &h->others[i]->disks[k];
+
+            if (d->link)
+                rc = layer_same(d->part, path, e);
+        }
+    return rc;
 }
 
 uint64_t disk_claim(struct disk_host *h, const char *place, uint64_t bytes)
@@ -334,7 +338,7 @@ int disk_wait_closed(const struct snapshot *s, struct err *e)
         /* The path of an external one leads to the new layer by now. */
         const char *path = d->link ? d->part : d->path;
 
-        if (meta_disk_has_part(d) && layer_exists(path) &&
+        if (meta_disk_has_part(d) &&
             image_check_free(path, NULL, HOLDER_WAIT_S, e))
             return named(-1, d, e);
     }

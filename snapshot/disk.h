@@ -64,8 +64,9 @@ struct qemu *disk_host_qemu(struct disk_host *h, struct err *e);
 void disk_host_close(struct disk_host *h);
 /* Adds to h->others, which does not own it. */
 void disk_host_add_other(struct disk_host *h, const struct snapshot *s);
-/* True if the file is a part of one of h->others. */
-bool disk_has_part(const struct disk_host *h, const char *path);
+/* 1 if the file is a part of one of h->others, 0, or -1. */
+int disk_has_part(const struct disk_host *h, const char *path,
+                  struct err *e);
 /*
  * For check(): the part needs so much room in a place that parts of other
  * disks may share.  Returns the sum of all that is needed there so far.

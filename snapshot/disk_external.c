@@ -68,27 +68,32 @@ static void external_name(const struct domain_disk *disk,
                  layer_name(d->link, r->snapshot, r->unique);
 }
 
-static bool is_first(const struct snapshot_disk *d)
+/* 1 if the path is still the image itself, 0, or -1. */
+static int is_first(const struct snapshot_disk *d, struct err *e)
 {
-    struct stat st;
+    int rc = layer_is_link(d->link, e);
 
-    return !lstat(d->link, &st) && S_ISREG(st.st_mode);
+    return rc < 0 ? -1 : !rc;
 }
 
 static int check_paths(const struct snapshot_disk *d, struct err *e)
 {
-    struct stat st;
+    int rc, first;
 
     if (d->overlay[0] != '/')
         return err_set(e, SNAP_FAILED, "the path of the new layer, %s, is not "
                        "an absolute one", d->overlay);
-    if (layer_exists(d->overlay))
-        return err_set(e, SNAP_FAILED, "%s is there already: choose another "
+    rc = layer_exists(d->overlay, e);
+    if (rc)
+        return rc < 0 ? -1 :
+               err_set(e, SNAP_FAILED, "%s is there already: choose another "
                        "path for the new layer", d->overlay);
-    if (lstat(d->link, &st))
-        return err_errno(e, "cannot look at %s", d->link);
-    if (S_ISREG(st.st_mode) ? layer_exists(d->part) :
-                              !layer_same(d->link, d->part))
+    first = is_first(d, e);
+    rc = first < 0 ? -1 : first ? layer_exists(d->part, e) :
+         layer_same(d->link, d->part, e);
+    if (rc < 0)
+        return -1;
+    if (rc == first)
         return err_set(e, SNAP_FAILED, "%s is not the link to the live layer "
                        "that it should be", d->link);
     return 0;
@@ -141,12 +146,12 @@ static int external_check(struct disk_host *h, struct snapshot_disk *d,
 static int external_prepare(struct disk_host *h,
                             const struct snapshot_disk *d, struct err *e)
 {
+    int rc = -1, first = is_first(d, e);
     char *node = NULL;
-    int rc = -1;
 
-    if (!h->cold && live_node(h, d, &node, e))
+    if (first < 0 || (!h->cold && live_node(h, d, &node, e)))
         return -1;
-    if (is_first(d) && link(d->link, d->part)) {
+    if (first && link(d->link, d->part)) {
         err_errno(e, "cannot give %s the second name %s", d->link, d->part);
         goto out;
     }
@@ -180,8 +185,13 @@ static int external_rescue(struct disk_host *h,
     struct qemu *q;
     int rc;
 
-    if (!layer_exists(d->overlay) || layer_same(d->link, d->overlay))
-        return 0;
+    rc = layer_exists(d->overlay, e);
+    if (rc > 0) {
+        rc = layer_same(d->link, d->overlay, e);
+        rc = rc < 0 ? -1 : !rc;
+    }
+    if (rc <= 0)
+        return rc;
     q = disk_host_qemu(h, e);
     rc = q ? qemu_chain(q, d->path, d->link, d->overlay, &c, e) : -1;
     if (rc > 0)
@@ -202,9 +212,10 @@ static int external_record(struct disk_host *h, struct snapshot_disk *d,
 static int external_verify(const struct snapshot_disk *d, bool force,
                            struct err *e)
 {
-    struct stat st, link_st;
+    struct stat st;
     char **layers;
     size_t n;
+    int rc;
 
     if (lstat(d->part, &st))
         return err_errno(e, "cannot look at %s, the layer of the snapshot",
@@ -213,8 +224,16 @@ static int external_verify(const struct snapshot_disk *d, bool force,
         return err_set(e, SNAP_FAILED, "%s is not the file that was snapshot "
                        "but perhaps a copy of it: use --force if it is right",
                        d->part);
-    if (!lstat(d->link, &link_st) && !S_ISLNK(link_st.st_mode) &&
-        !layer_same(d->link, d->part))
+    rc = layer_exists(d->link, e);
+    if (rc > 0)
+        rc = is_first(d, e);
+    if (rc > 0) {
+        rc = layer_same(d->link, d->part, e);
+        rc = rc < 0 ? -1 : !rc;
+    }
+    if (rc < 0)
+        return -1;
+    if (rc)
         return err_set(e, SNAP_FAILED, "%s is not a link any more but a file "
                        "of its own, which a revert would lose: move it away "
                        "first", d->link);
@@ -229,10 +248,10 @@ static int external_aim(struct disk_host *h, const char *snapshot,
                         const char *unique, struct snapshot_disk *d,
                         struct err *e)
 {
-    char *live = layer_exists(d->link) ? layer_live(d->link, e) : NULL;
-    struct stat st;
+    int rc = layer_exists(d->link, e);
+    char *live = rc > 0 ? layer_live(d->link, e) : NULL;
 
-    if (!live && layer_exists(d->link))
+    if (rc < 0 || (rc && !live))
         return -1;
     free(d->overlay);
     free(d->discard);
@@ -242,29 +261,38 @@ static int external_aim(struct disk_host *h, const char *snapshot,
         return 0;
     }
     d->overlay = layer_name(d->link, snapshot, unique);
-    if (live && !lstat(d->link, &st) && S_ISLNK(st.st_mode) &&
-        strcmp(live, d->part) && !disk_has_part(h, live))
-        d->discard = mem_strdup(live);
+    rc = live && strcmp(live, d->part) ? layer_is_link(d->link, e) : 0;
+    if (rc > 0) {
+        rc = disk_has_part(h, live, e);
+        if (!rc)
+            d->discard = mem_strdup(live);
+    }
     free(live);
-    return 0;
+    return rc < 0 ? -1 : 0;
+}
+
+/* The live layer becomes a new one on top of the snapshot's. */
+static int start_again(const struct snapshot_disk *d, struct err *e)
+{
+    struct image_info info;
+    int rc = layer_exists(d->link, e);
+
+    if (rc < 0 ||
+        (rc && image_check_free(d->link, NULL, HOLDER_WAIT_S, e)) ||
+        image_info_read(d->part, d->format, &info, e))
+        return -1;
+    rc = layer_create(d->overlay, d->part, info.virtual_size, e);
+    image_info_free(&info);
+    return rc ? rc : layer_point(d->link, d->overlay, e);
 }
 
 static int external_apply(const struct snapshot_disk *d, struct err *e)
 {
-    if (!layer_same(d->link, d->overlay)) {
-        struct image_info info;
-        int rc;
+    int rc = layer_same(d->link, d->overlay, e);
 
-        if (layer_exists(d->link) &&
-            image_check_free(d->link, NULL, HOLDER_WAIT_S, e))
-            return -1;
-        if (image_info_read(d->part, d->format, &info, e))
-            return -1;
-        rc = layer_create(d->overlay, d->part, info.virtual_size, e);
-        image_info_free(&info);
-        if (rc || layer_point(d->link, d->overlay, e))
-            return -1;
-    }
+    /* It is made once: later its user may have started from it. */
+    if (rc < 0 || (!rc && start_again(d, e)))
+        return -1;
     return d->discard ? layer_unlink(d->discard, e) : 0;
 }
 

@@ -39,26 +39,21 @@ static void merge_free(struct merge *m)
     m->nabove = 0;
 }
 
-static bool is_link(const char *path)
+/*
+ * 1 if a create was cut short whose layer is there, and perhaps the link not
+ * turned; 0, or -1.  One that cannot be read was not finished.
+ */
+static int is_new_layer(const struct merge *m, struct err *e)
 {
-    struct stat st;
-
-    return !lstat(path, &st) && S_ISLNK(st.st_mode);
-}
-
-/* A create was cut short: its layer may be there, and the link not turned. */
-static bool is_new_layer(const struct merge *m)
-{
-    struct err ignored;
     char *below = NULL;
-    bool yes;
+    struct err ignored;
+    int rc = m->d->overlay ? layer_exists(m->d->overlay, e) : 0;
 
-    if (!m->d->overlay || !layer_exists(m->d->overlay))
-        return false;
-    (void)layer_backing(m->d->overlay, &below, &ignored);
-    yes = below && layer_same(below, m->d->part);
+    if (rc > 0)
+        rc = !layer_backing(m->d->overlay, &below, &ignored) && below ?
+             layer_same(below, m->d->part, e) : 0;
     free(below);
-    return yes;
+    return rc;
 }
 
 /* What QEMU has of the disk now. */
@@ -72,7 +67,8 @@ static int look_at_qemu(struct merge *m, struct err *e)
     if (!m->h->running)
         return 0;
     m->q = disk_host_qemu(m->h, e);
-    live = !m->q ? NULL : is_new_layer(m) ? mem_strdup(m->d->overlay) :
+    rc = m->q ? is_new_layer(m, e) : -1;
+    live = rc < 0 ? NULL : rc ? mem_strdup(m->d->overlay) :
            layer_live(m->d->link, e);
     rc = live ? qemu_chain(m->q, m->d->path, m->d->link, live, &m->chain, e) :
          -1;
@@ -82,24 +78,35 @@ static int look_at_qemu(struct merge *m, struct err *e)
     return rc < 0 ? -1 : 0;
 }
 
-static int add_above(struct merge *m, const char *layer, struct err *e)
+/* The layer is there, and is not one of these; or -1. */
+static int is_other(const char *layer, const char *part, char *const *seen,
+                    size_t n, struct err *e)
 {
-    char *backing;
+    int rc = layer_exists(layer, e), same;
     size_t i;
 
-    if (!layer || !layer_exists(layer) || layer_same(layer, m->d->part))
-        return 0;
-    for (i = 0; i < m->nabove; i++)
-        if (!strcmp(m->above[i], layer))
-            return 0;
-    if (layer_backing(layer, &backing, e))
-        return -1;
-    if (backing && layer_same(backing, m->d->part)) {
+    if (rc <= 0)
+        return rc;
+    same = layer_same(layer, part, e);
+    for (i = 0; !same && i < n; i++)
+        same = layer_same(layer, seen[i], e);
+    return same < 0 ? -1 : !same;
+}
+
+static int add_above(struct merge *m, const char *layer, struct err *e)
+{
+    char *backing = NULL;
+    int rc = layer ? is_other(layer, m->d->part, m->above, m->nabove, e) : 0;
+
+    if (rc > 0)
+        rc = layer_backing(layer, &backing, e) ? -1 :
+             backing ? layer_same(backing, m->d->part, e) : 0;
+    free(backing);
+    if (rc > 0) {
         m->above = mem_grow(m->above, m->nabove + 1, sizeof(*m->above));
         m->above[m->nabove++] = mem_strdup(layer);
     }
-    free(backing);
-    return 0;
+    return rc < 0 ? -1 : 0;
 }
 
 /* Calls fn for each layer of this disk that another snapshot has. */
@@ -138,10 +145,12 @@ static int find_above(struct merge *m, struct err *e)
     return rc ? rc : each_part(m, add_above, e);
 }
 
-/* Does "layer" belong to another snapshot, or is it the live one? */
-static bool needed(struct merge *m, const char *layer)
+/* 1 if "layer" belongs to another snapshot or is the live one, 0, or -1. */
+static int needed(struct merge *m, const char *layer, struct err *e)
 {
-    return disk_has_part(m->h, layer) || layer_same(m->d->link, layer);
+    int rc = disk_has_part(m->h, layer, e);
+
+    return rc ? rc : layer_same(m->d->link, layer, e);
 }
 
 /* Layers that stood on one that is merged away now stand on "to". */
@@ -153,11 +162,12 @@ static int rename_backing(struct merge *m, const char *layer,
                           const struct rename *r, struct err *e)
 {
     char *backing;
-    int rc = 0;
+    int rc = layer && qemu_chain_find(&m->chain, layer) < 0 ?
+             is_other(layer, r->from, NULL, 0, e) : 0;
 
-    if (!layer || !layer_exists(layer) || layer_same(layer, r->from) ||
-        qemu_chain_find(&m->chain, layer) >= 0)
-        return 0;
+    if (rc <= 0)
+        return rc;
+    rc = 0;
     if (layer_backing(layer, &backing, e))
         return -1;
     if (backing && !strcmp(backing, r->from))
@@ -193,9 +203,10 @@ static int take_place(struct merge *m, const char *upper, struct err *e)
                 rename_backing(m, m->h->others[i]->disks[k].part, &r, e))
                 return -1;
     live = layer_live(m->d->link, e);
-    rc = !live ? -1 : layer_same(live, upper) ?
-         layer_point(m->d->link, m->d->part, e) :
-         rename_backing(m, live, &r, e);
+    rc = live ? layer_same(live, upper, e) : -1;
+    if (rc >= 0)
+        rc = rc ? layer_point(m->d->link, m->d->part, e) :
+             rename_backing(m, live, &r, e);
     free(live);
     return rc ? rc : drop(m, upper, e);
 }
@@ -263,28 +274,38 @@ static int merge_above(struct merge *m, struct err *e)
 static int finish_commit(struct merge *m, struct err *e)
 {
     size_t i, k;
+    int rc = 0;
 
     for (i = 0; i < m->h->nothers; i++)
-        for (k = 0; k < m->h->others[i]->ndisks; k++) {
+        for (k = 0; !rc && k < m->h->others[i]->ndisks; k++) {
             const struct snapshot_disk *d = &m->h->others[i]->disks[k];
 
-            if (d->link && !strcmp(d->part, m->d->part) && d->discard &&
-                layer_exists(d->discard) && take_place(m, d->discard, e))
-                return -1;
+            if (!d->link || strcmp(d->part, m->d->part) || !d->discard)
+                continue;
+            rc = layer_exists(d->discard, e);
+            if (rc > 0)
+                rc = take_place(m, d->discard, e);
         }
-    return 0;
+    return rc;
 }
 
 /* The guest never wrote to the overlay: it is as if it had not been made. */
 static int drop_overlay(struct merge *m, struct err *e)
 {
     const struct snapshot_disk *d = m->d;
+    int rc;
 
-    if (is_link(d->link) && layer_same(d->link, d->overlay) &&
-        layer_point(d->link, d->part, e))
-        return -1;
-    return d->overlay && !needed(m, d->overlay) &&
-           !layer_same(d->overlay, d->part) ? drop(m, d->overlay, e) : 0;
+    if (!d->overlay)
+        return 0;
+    rc = layer_same(d->overlay, d->part, e);
+    if (rc)
+        return rc < 0 ? -1 : 0;
+    rc = layer_same(d->link, d->overlay, e);
+    if (rc > 0)
+        rc = layer_point(d->link, d->part, e);
+    if (!rc)
+        rc = needed(m, d->overlay, e);
+    return rc ? rc < 0 ? -1 : 0 : drop(m, d->overlay, e);
 }
 
 /*
@@ -296,10 +317,11 @@ static int make_plain(struct merge *m, struct err *e)
     const struct snapshot_disk *d = m->d;
     char *live, *below = NULL;
     size_t i, k;
-    int rc;
+    int rc = layer_is_link(d->link, e);
 
-    if (!is_link(d->link) ||
-        (m->h->running && !(m->chain.n == 1 && m->chain.nodes[0].stale)))
+    if (rc <= 0)
+        return rc;
+    if (m->h->running && !(m->chain.n == 1 && m->chain.nodes[0].stale))
         return 0;
     for (i = 0; i < m->h->nothers; i++)
         for (k = 0; k < m->h->others[i]->ndisks; k++)
@@ -321,47 +343,56 @@ static int make_plain(struct merge *m, struct err *e)
 static int keep_live(struct merge *m, struct err *e)
 {
     const struct snapshot_disk *d = m->d;
+    int rc;
 
     if (drop_overlay(m, e))
         return -1;
+    rc = layer_is_link(d->link, e);
+    if (rc)
+        return rc < 0 ? -1 : make_plain(m, e);
     /* A second name of the plain file that the path still is. */
-    if (!is_link(d->link) && strcmp(d->link, d->part) &&
-        layer_unlink(d->part, e))
-        return -1;
-    return make_plain(m, e);
+    return strcmp(d->link, d->part) ? layer_unlink(d->part, e) : 0;
 }
 
-static bool guest_writes_to_part(const struct merge *m)
+/* 1 if the guest's disk is the part itself, 0, or -1. */
+static int is_live(const struct merge *m, struct err *e)
 {
-    return m->chain.n && qemu_chain_find(&m->chain, m->d->part) == 0;
+    if (m->chain.n && qemu_chain_find(&m->chain, m->d->part) == 0)
+        return 1;
+    return layer_same(m->d->link, m->d->part, e);
+}
+
+static int merge(struct merge *m, struct err *e)
+{
+    struct disk_host *h = m->h;
+    int rc;
+
+    if (h->running && (!disk_host_qemu(h, e) ||
+                       qemu_wait_merge(h->qemu, m->d->part, e)))
+        return -1;
+    if (look_at_qemu(m, e))
+        return -1;
+    rc = disk_has_part(h, m->d->part, e);
+    if (rc)
+        return rc < 0 ? -1 : finish_commit(m, e);
+    rc = is_live(m, e);
+    if (rc)
+        return rc < 0 ? -1 : keep_live(m, e);
+    return find_above(m, e) || merge_above(m, e) ? -1 : make_plain(m, e);
 }
 
 int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
                struct err *e)
 {
     struct merge m = { .h = h, .d = d };
-    int rc = -1;
+    int rc = layer_exists(d->link, e);
 
-    if (!layer_exists(d->link) || !layer_exists(d->part)) {
-        /* Already gone, or never made. */
-        rc = layer_exists(d->link) ? make_plain(&m, e) : 0;
-        goto out;
-    }
-    if (h->running && (!disk_host_qemu(h, e) ||
-                       qemu_wait_merge(h->qemu, d->part, e)))
-        goto out;
-    if (look_at_qemu(&m, e))
-        goto out;
-    if (disk_has_part(h, d->part)) {
-        rc = finish_commit(&m, e);
-    } else if (layer_same(d->link, d->part) || guest_writes_to_part(&m)) {
-        rc = keep_live(&m, e);
-    } else {
-        rc = find_above(&m, e) || merge_above(&m, e) ? -1 :
-             make_plain(&m, e);
-    }
-
-out:
+    if (rc <= 0)
+        return rc;
+    rc = layer_exists(d->part, e);
+    /* Already gone, or never made. */
+    if (rc >= 0)
+        rc = rc ? merge(&m, e) : make_plain(&m, e);
     merge_free(&m);
     return rc;
 }

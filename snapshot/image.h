@@ -56,7 +56,9 @@ const struct image_snapshot *image_info_find(const struct image_info *info,
  * domain's disk, no process, no loop device.  Else -1 and the error says who.
  * Waits up to wait_s seconds for a holder to let go.
  */
+#ifndef HOLDER_WAIT_S
 #define HOLDER_WAIT_S 30    /* the QEMU of a domain that was just destroyed */
+#endif
 int image_check_free(const char *path, const struct domain *but,
                      unsigned wait_s, struct err *e);
 /* Nobody at all, and as long as image_write() waits. */

@@ -35,19 +35,35 @@ char *layer_live(const char *path, struct err *e)
     return live;
 }
 
-bool layer_same(const char *a, const char *b)
+static int look(int rc, const char *path, struct err *e)
 {
-    struct stat x, y;
-
-    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
-           x.st_ino == y.st_ino;
+    return !rc ? 1 : errno == ENOENT ? 0 :
+           err_errno(e, "cannot look at %s", path);
 }
 
-bool layer_exists(const char *path)
+int layer_same(const char *a, const char *b, struct err *e)
+{
+    struct stat x, y;
+    int rc = look(stat(a, &x), a, e);
+
+    if (rc > 0)
+        rc = look(stat(b, &y), b, e);
+    return rc > 0 ? x.st_dev == y.st_dev && x.st_ino == y.st_ino : rc;
+}
+
+int layer_exists(const char *path, struct err *e)
 {
     struct stat st;
 
-    return !lstat(path, &st);
+    return look(lstat(path, &st), path, e);
+}
+
+int layer_is_link(const char *path, struct err *e)
+{
+    struct stat st;
+    int rc = look(lstat(path, &st), path, e);
+
+    return rc > 0 ? S_ISLNK(st.st_mode) : rc;
 }
 
 char *layer_name(const char *link, const char *snapshot, const char *unique)
@@ -171,16 +187,12 @@ int layer_create(const char *path, const char *backing, uint64_t size,
 
 int layer_point(const char *path, const char *layer, struct err *e)
 {
-    char *tmp;
+    char *tmp, to[4096];
+    ssize_t n = readlink(path, to, sizeof(to));
     int rc = 0;
 
-    if (layer_exists(path) && layer_same(path, layer)) {
-        char to[4096];
-        ssize_t n = readlink(path, to, sizeof(to) - 1);
-
-        if (n > 0 && (size_t)n == strlen(layer) && !memcmp(to, layer, n))
-            return 0;
-    }
+    if (n > 0 && (size_t)n == strlen(layer) && !memcmp(to, layer, n))
+        return file_sync_parent(path, e);
     tmp = mem_printf("%s.link-tmp", path);
     if ((unlink(tmp) && errno != ENOENT) || symlink(layer, tmp) ||
         rename(tmp, path)) {

@@ -27,9 +27,14 @@
 
 /* The file that a path leads to, NULL with the error; the caller's to free. */
 char *layer_live(const char *path, struct err *e);
-/* Both paths lead to the same file. */
-bool layer_same(const char *a, const char *b);
-bool layer_exists(const char *path);
+/*
+ * 1, 0, or -1 if that cannot be told: taken for a no, it would lose a layer.
+ * Both paths lead to the same file; there is something, if only a link; it is
+ * a link.
+ */
+int layer_same(const char *a, const char *b, struct err *e);
+int layer_exists(const char *path, struct err *e);
+int layer_is_link(const char *path, struct err *e);
 /*
  * The link to a live layer on the way from a path to its image, known by the
  * layer's name; it may be all that is left when no snapshot has layers any

@@ -19,6 +19,7 @@ unsigned fake_seconds(unsigned normal);
 
 #define STORE_ROOT fake_store_root()
 #define QMP_TIMEOUT_S fake_seconds(30)
+#define HOLDER_WAIT_S fake_seconds(30)
 #define INFO_TIMEOUT_S fake_seconds(60)
 #define WRITE_TIMEOUT_S fake_seconds(3600)
 

@@ -479,13 +479,12 @@ int __wrap_name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e);
 
 int __wrap_name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)
 {
-    static unsigned n;
     const char *run = getenv("FAKE_UNIQUE");
 
     if (!run)
         return __real_name_unique(unique, e);
-    snprintf(unique, NAME_UNIQUE_LEN + 1, "%04x%04x",
-             (unsigned)strtoul(run, NULL, 10) & 0xffff, n++ & 0xffff);
+    snprintf(unique, NAME_UNIQUE_LEN + 1, "%08x",
+             (unsigned)strtoul(run, NULL, 10));
     return 0;
 }
 
