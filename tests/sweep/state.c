@@ -537,6 +537,22 @@ static bool is_worker(pid_t pid)
     return !strstr(to, "/log/");
 }
 
+static bool is_hung(pid_t pid)
+{
+    return process_is(pid, "qemu-storage-da") && process_letter(pid) == 'T';
+}
+
+void scene_wake(void)
+{
+    pid_t pid;
+
+    while ((pid = any_child(is_hung))) {
+        kill(pid, SIGCONT);
+        while (is_hung(pid))
+            clock_sleep_ms(1);
+    }
+}
+
 void scene_settle(void)
 {
     uint64_t until = clock_ms() + END_MS;

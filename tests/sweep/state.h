@@ -82,6 +82,8 @@ void scene_reset(struct scene *s, enum layout layout, bool off);
 bool scene_end(struct scene *s, struct text *why);
 /* Waits for what a killed program left running: qemu-img, xl restore. */
 void scene_settle(void);
+/* A QEMU that hangs goes on, be its domain gone. */
+void scene_wake(void);
 void scene_remove(struct scene *s);
 void remove_tree(const char *path);
 
