@@ -55,10 +55,12 @@ kinds() {
     snap s1
     snap s2
     snap s3 --cold
+    snap live --live
     snap s4
     check "kinds" test "$(xl snapshot-list -j g1 s4 |
         grep -o '"type":"\(external\|internal\|copy\)"' | sort -u | wc -l)" = 3
     back s2
+    back live
     back s4
     back s1
     snap s5
@@ -87,7 +89,7 @@ kinds() {
     check "the disks agree after that" disks_agree g1
     check "destroy" xl destroy g1
     check "delete the others without the guest" \
-        xl snapshot-delete -q g1 s3 s5
+        xl snapshot-delete -q g1 s3 s5 live
     for disk in e i; do
         check "image $disk is clean" image_clean $disk.qcow2
     done
