@@ -89,7 +89,7 @@ static int check(struct job *j, const struct domain *d, struct err *e)
     j->host.cold = job_is_cold(j);
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_check(&j->host, &j->s.disks[i], &one))
-            err_add(&problems, "%s", one.text);
+            err_join(&problems, &one);
     /* Cold, nobody but the domain may have the images when it is gone. */
     if (j->host.cold && disk_check_free(&j->s, d, false, &one))
         err_add(&problems, "%s", one.text);
@@ -151,7 +151,7 @@ static int choose_mode(struct session *s, const struct snap_create *req,
         return prepare_job(s, req, name, true, d, j, e);
     if (!prepare_job(s, req, name, false, d, j, e))
         return 0;
-    if (prepare_job(s, req, name, true, d, j, &cold))
+    if (!e->hot_only || prepare_job(s, req, name, true, d, j, &cold))
         return -1;
     report_info(s->env->rep, "the snapshot is taken cold (the domain is saved "
                 "and restored), as hot it cannot be: %s", e->text);

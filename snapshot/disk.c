@@ -136,6 +136,21 @@ static const struct disk_ops *first_fit(const struct domain_disk *disk,
     return NULL;
 }
 
+/* Would it be all right if the domain were closed for it? */
+static bool fits_cold(const struct domain_disk *disk,
+                      const struct disk_request *r)
+{
+    const struct disk_ops *ops = r->type ? disk_find_kind(r->type) : NULL;
+    struct disk_request cold = *r;
+    const char *why;
+
+    cold.cold = true;
+    if (disk->foreign)
+        return false;
+    return r->type ? ops && !ops->refuse(disk, &cold) :
+           first_fit(disk, &cold, &why) != NULL;
+}
+
 int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
                 struct snapshot_disk *d, struct err *e)
 {
@@ -161,9 +176,11 @@ int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
     } else {
         ops = first_fit(disk, r, &why);
     }
-    if (why)
-        return err_set(e, SNAP_FAILED, "disk %s (%s): %s", disk->vdev,
-                       disk->path, why);
+    if (why) {
+        err_set(e, SNAP_FAILED, "disk %s (%s): %s", disk->vdev, disk->path,
+                why);
+        return fits_cold(disk, r) ? err_hot_only(e) : -1;
+    }
     d->type = mem_strdup(ops->type);
     ops->name(disk, r, d);
     return 0;

@@ -36,6 +36,7 @@ int err_set(struct err *e, enum snap_status status, const char *fmt, ...)
     va_end(ap);
     clean(e->text);
     e->status = status;
+    e->hot_only = false;
     return -1;
 }
 
@@ -51,6 +52,7 @@ int err_errno(struct err *e, const char *fmt, ...)
              ": %s", strerror(saved));
     clean(e->text);
     e->status = SNAP_FAILED;
+    e->hot_only = false;
     errno = saved;      /* callers may still want to know which */
     return -1;
 }
@@ -84,8 +86,23 @@ void err_add(struct err *e, const char *fmt, ...)
     vsnprintf(e->text + len, sizeof(e->text) - len, fmt, ap);
     va_end(ap);
     clean(e->text);
+    e->hot_only = false;
     if (e->status == SNAP_OK)
         e->status = SNAP_FAILED;
+}
+
+void err_join(struct err *e, const struct err *one)
+{
+    bool hot_only = one->hot_only && (e->status == SNAP_OK || e->hot_only);
+
+    err_add(e, "%s", one->text);
+    e->hot_only = hot_only;
+}
+
+int err_hot_only(struct err *e)
+{
+    e->hot_only = true;
+    return -1;
 }
 
 /*

@@ -20,6 +20,8 @@
 #ifndef SNAPSHOT_ERR_H
 #define SNAPSHOT_ERR_H
 
+#include <stdbool.h>
+
 /* Exit statuses of the commands (DESIGN section 2). */
 enum snap_status {
     SNAP_OK = 0,
@@ -31,6 +33,7 @@ enum snap_status {
 
 struct err {
     enum snap_status status;
+    bool hot_only;          /* a cold operation does not meet this */
     char text[2048];
 };
 
@@ -49,6 +52,10 @@ int err_wrap(struct err *e, const char *fmt, ...)
  */
 void err_add(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Adds another error to such a list; hot_only if all of them are. */
+void err_join(struct err *e, const struct err *one);
+/* Marks an error as hot_only; returns -1. */
+int err_hot_only(struct err *e);
 
 #endif
 

@@ -195,7 +195,7 @@ static void draft_disks(const struct plan_create *req,
         wanted(req->disks, dom->disks[i].vdev, &r);
         kinds_in(t, &dom->disks[i], &r);
         if (disk_choose(&dom->disks[i], &r, &draft->disks[i], &e))
-            err_add(problems, "%s", e.text);
+            err_join(problems, &e);
     }
 }
 

@@ -118,10 +118,12 @@ static int match_nodes(json_object *nodes, const char *path,
 
         if (!node_matches(node, &st, format))
             continue;
-        if (*node_r)
-            return err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest "
-                           "still uses its emulated disks (its PV drivers "
-                           "are not up)", path);
+        if (*node_r) {
+            err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest still "
+                    "uses its emulated disks (its PV drivers are not up)",
+                    path);
+            return err_hot_only(e);
+        }
         *node_r = node;
     }
     return *node_r ? 1 : 0;

@@ -215,10 +215,12 @@ static int find_top(const struct graph *g, const char *path,
         /* A layer that has not got the guest's writes yet, or not any more. */
         if (!in_use(g, at))
             continue;
-        if (*top_r && strcmp(*top_r, at))
-            return err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest "
-                           "still uses its emulated disks (its PV drivers are "
-                           "not up)", path);
+        if (*top_r && strcmp(*top_r, at)) {
+            err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest still "
+                    "uses its emulated disks (its PV drivers are not up)",
+                    path);
+            return err_hot_only(e);
+        }
         *top_r = at;
     }
     return 0;

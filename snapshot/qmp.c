@@ -178,7 +178,7 @@ static int connect_to(const char *path, struct err *e)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
     const struct timeval patience = { .tv_sec = QMP_TIMEOUT_S };
-    int fd;
+    int fd, why;
 
     if (strlen(path) >= sizeof(addr.sun_path))
         return err_set(e, SNAP_FAILED, "path of QEMU's monitor is too long");
@@ -190,11 +190,13 @@ static int connect_to(const char *path, struct err *e)
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
                    sizeof(patience)) ||
         connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+        why = errno;
         if (errno == EAGAIN)
             errno = ETIMEDOUT;
         err_errno(e, "cannot reach QEMU's monitor at %s", path);
         close(fd);
-        return -1;
+        /* There is none, as with a device model in a stub domain. */
+        return why == ENOENT || why == ECONNREFUSED ? err_hot_only(e) : -1;
     }
     return fd;
 }

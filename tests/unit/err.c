@@ -79,6 +79,24 @@ static void bounds(void)
           "ten thousand problems fill the text and no more");
 }
 
+static void hot_only(void)
+{
+    struct err list = { 0 }, hot, other;
+
+    check(err_hot_only((err_set(&hot, SNAP_FAILED, "a"), &hot)) == -1 &&
+          hot.hot_only, "an error that only a hot operation meets");
+    err_join(&list, &hot);
+    err_join(&list, &hot);
+    check(list.hot_only && !strcmp(list.text, "a; a"),
+          "two of them in a list are still of that kind");
+    err_set(&other, SNAP_FAILED, "b");
+    err_join(&list, &other);
+    check(!list.hot_only, "with another one the list is not");
+    err_join(&list, &hot);
+    check(!list.hot_only && list.status == SNAP_FAILED,
+          "and does not become it again");
+}
+
 int main(void)
 {
     sets();
@@ -86,5 +104,6 @@ int main(void)
     wraps();
     adds();
     bounds();
+    hot_only();
     return unit_done();
 }
