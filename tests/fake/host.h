@@ -59,6 +59,11 @@ struct vm {
 
 /* Path below FAKE_XEN_DIR; the caller's to free. */
 char *host_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * How often programs of this name ran, this time included: one byte each in
+ * FAKE_XEN_DIR/<name>, which a test removes before each command.
+ */
+unsigned host_count(const char *name);
 /* One hypercall at a time; the lock dies with its process. */
 int host_lock(void);
 void host_unlock(int lock);

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "spec.h"
 #include "snapshot/mem.h"
 
@@ -48,7 +49,7 @@ int main(int argc, char **argv)
 
     snprintf(what, sizeof(what), "%.60s %.60s", argc > 1 ? argv[1] : "",
              argc > 2 ? argv[2] : "");
-    mode = spec_mode("img", spec_count("img"), what);
+    mode = spec_mode("img", host_count("img"), what);
     if (!strcmp(mode, "hang"))
         pause();
     if (!strcmp(mode, "fail")) {

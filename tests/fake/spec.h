@@ -40,12 +40,6 @@
  */
 const char *spec_mode(const char *class, unsigned n, const char *what);
 
-/*
- * How often programs of this name ran, this time included: one byte each in
- * FAKE_XEN_DIR/<name>, which a test removes before each command.
- */
-unsigned spec_count(const char *name);
-
 #endif
 
 /*

@@ -187,7 +187,7 @@ static int restore(int argc, char **argv)
     struct vm vm, other;
     bool clash;
 
-    fault = spec_mode("xl", spec_count("xl"), "restore");
+    fault = spec_mode("xl", host_count("xl"), "restore");
     if (!strcmp(fault, "early"))
         return die("restore", "cannot allocate memory");
     if (!json || vm_from_config(json, &vm))
