@@ -249,37 +249,58 @@ static int unpause_ours(struct job *j, struct err *e)
     return rc;
 }
 
-/* What a reopen that was cut short left: it has not run yet. */
-static int clear_half_reopened(struct job *j, struct domain *d, bool ours,
-                               struct err *e)
+/*
+ * 1 if the guest ran again after its domain was destroyed, 0, or -1: its
+ * memory is of the past then, and so is what it knows of its disks.
+ */
+static int came_back(struct job *j, struct err *e)
 {
-    if (!ours || d->state != DOMAIN_PAUSED ||
-        j->plan.steps[j->last].verb != STEP_REOPEN)
-        return 0;
-    return domain_destroy(d->domid, e) ? -1 : 1;
+    size_t i;
+    int rc;
+
+    for (i = 0; i < j->last; i++)
+        if (j->plan.steps[i].verb == STEP_REOPEN)
+            return 1;
+    rc = store_has_meta(j->st, STORE_NEW, j->s.name, e);
+    return rc < 0 ? -1 : !rc;
+}
+
+/* 1 if the guest is gone and to be restored, 0, or -1. */
+static int is_lost(struct job *j, struct err *e)
+{
+    struct domain d;
+    bool ours;
+    int rc = came_back(j, e);
+
+    if (rc)
+        return rc < 0 ? -1 : 0;
+    rc = find_ours(j, &d, &ours, e);
+    /* A guest that ended with the host is for its owner to start. */
+    if (rc <= 0)
+        return rc < 0 ? -1 : host_is_same_boot(j->boot);
+    /* What a restore that was cut short left has not run yet. */
+    rc = ours && d.state == DOMAIN_PAUSED && d.domid != j->domid;
+    if (rc && domain_destroy(d.domid, e))
+        rc = -1;
+    domain_free(&d);
+    return rc;
 }
 
 /*
- * The guest runs again from its memory image.  Not one that ended with the
- * host: as any other guest then, it is for its owner to start.
+ * The guest runs again from its memory image, once: the user may shut it down
+ * while something else is not undone yet.
  */
 static int close_undo(struct job *j, const struct step *step, struct err *e)
 {
-    struct domain d;
-    bool ours, gone;
-    int rc = find_ours(j, &d, &ours, e);
+    int rc = is_lost(j, e);
 
     (void)step;
-    gone = rc == 0;
-    if (rc > 0) {
-        rc = clear_half_reopened(j, &d, ours, e);
-        gone = rc > 0;
-        domain_free(&d);
-    }
-    if (rc >= 0)
-        rc = gone && host_is_same_boot(j->boot) ? restore_new(j, e) : 0;
+    if (rc > 0)
+        rc = restore_new(j, e);
     if (!rc)
         rc = unpause_ours(j, e);
+    if (!rc)
+        rc = store_remove_meta(j->st, STORE_NEW, j->s.name, e);
     j->keep_memory = rc < 0;
     return rc;
 }
@@ -294,15 +315,21 @@ static int capture(struct job *j, const struct step *step, struct err *e)
     return disk_capture(&j->host, &j->s, e);
 }
 
-/* Before the guest goes on, as what it then writes must be safe. */
+/*
+ * Before the guest goes on: what it then writes must be safe and, cold, some
+ * parts are in its way.
+ */
 static int capture_undo(struct job *j, const struct step *step,
                         struct err *e)
 {
-    if (step_open_host(j, e))
-        return -1;
-    if (j->host.running)
-        return disk_rescue(&j->host, &j->s, e);
-    return job_is_cold(j) ? prepare_undo(j, step, e) : 0;
+    int rc = job_is_cold(j) ? is_lost(j, e) : 0;
+
+    if (rc)
+        return rc < 0 ? -1 : prepare_undo(j, step, e);
+    if (job_is_cold(j))
+        return 0;
+    return step_open_host(j, e) ? -1 :
+           j->host.running ? disk_rescue(&j->host, &j->s, e) : 0;
 }
 
 static int reopen(struct job *j, const struct step *step, struct err *e)

@@ -435,6 +435,39 @@ int store_save(struct store *st, enum store_state state,
     return rc;
 }
 
+int store_has_meta(struct store *st, enum store_state state,
+                   const char *name, struct err *e)
+{
+    int fd = store_dir(st, state, name, e), rc;
+    struct stat sb;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    rc = fstatat(fd, SNAPSHOT_JSON, &sb, AT_SYMLINK_NOFOLLOW) ?
+         errno == ENOENT ? 0 :
+         err_errno(e, "cannot look at %s of snapshot %s", SNAPSHOT_JSON,
+                   name) : 1;
+    close(fd);
+    return rc;
+}
+
+int store_remove_meta(struct store *st, enum store_state state,
+                      const char *name, struct err *e)
+{
+    char *what = store_file_path(st, state, name, SNAPSHOT_JSON);
+    int fd = store_dir(st, state, name, e), rc = -1;
+
+    if (fd < 0)
+        rc = errno == ENOENT ? 0 : -1;
+    else
+        rc = file_unlink(fd, SNAPSHOT_JSON, what, e) ||
+             file_sync(fd, what, e) ? -1 : 0;
+    if (fd >= 0)
+        close(fd);
+    free(what);
+    return rc;
+}
+
 uint64_t store_size_on_disk(struct store *st, const char *name)
 {
     struct err ignored;

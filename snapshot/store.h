@@ -81,6 +81,12 @@ int store_load(struct store *st, enum store_state state, const char *name,
 /* Writes snapshot.json durably. */
 int store_save(struct store *st, enum store_state state,
                const struct snapshot *s, struct err *e);
+/* 1 if it has a snapshot.json, 0 if not, -1. */
+int store_has_meta(struct store *st, enum store_state state,
+                   const char *name, struct err *e);
+/* Removes that durably; one that is gone, or all of it, is no error. */
+int store_remove_meta(struct store *st, enum store_state state,
+                      const char *name, struct err *e);
 /* An open descriptor of the snapshot's directory, or -1. */
 int store_dir(struct store *st, enum store_state state, const char *name,
               struct err *e);
