@@ -342,7 +342,7 @@ static bool journal_there(struct trial *t)
 }
 
 /* DESIGN section 5, rule 2: whatever failed, the guest runs. */
-static void check_guest_runs(struct trial *t)
+static void check_guest_runs(struct trial *t, const char *fault)
 {
     struct vm vm;
     bool found = vm_find(DOMAIN, &vm);
@@ -351,7 +351,7 @@ static void check_guest_runs(struct trial *t)
     if (strncmp(t->op->name, "create", 6) ||
         strstr(t->c->about, "undo save") ||
         strstr(t->c->about, "undo close") ||
-        (strstr(t->c->faults[0], "xl:") && strchr(t->c->faults[0], '+')) ||
+        (t->op->reopens && strchr(fault, '+')) ||
         strstr(t->c->about, "undo hold-monitor"))
         goto out;
     if (!found || (strcmp(vm.state, "running") &&
@@ -384,7 +384,7 @@ static void check_status(struct trial *t, const struct run *r,
                      r->out);
         /* A recovery may not even have been able to read the journal. */
         if (first || strstr(r->out, "cannot be undone"))
-            check_guest_runs(t);
+            check_guest_runs(t, fault);
         return;
     }
     /* A recovery that did not get as far as the journal: no fault of Xen. */
@@ -401,7 +401,7 @@ static void check_status(struct trial *t, const struct run *r,
         text_add(&t->why, "status %d: %s; ", r->status, r->out);
     if (r->status > 1 || (!first && r->status == 0))
         return;
-    check_guest_runs(t);
+    check_guest_runs(t, fault);
     look = scene_look(&t->w->scene);
     state = which_state(t, look);
     if (!state) {
@@ -743,6 +743,23 @@ static bool is_step(const struct point *p)
     return !strcmp(p->class, "txn") && strncmp(p->what, "undo", 4);
 }
 
+/* The guest must come back from its memory image, and that fails, too. */
+static void add_bad_restores(struct sweep *w, const struct op *op, size_t g,
+                             const char *about, const char *fault)
+{
+    static const char *const modes[] = {
+        "1:early", "1:half", "1:late", "1+:half", "1+:late",
+    };
+    size_t m;
+
+    for (m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
+        char *both = mem_printf("%s,xl:%s", fault, modes[m]);
+
+        add_case(w, op, g, about, both, NULL, NULL);
+        free(both);
+    }
+}
+
 /* A second fault in the rollback that the first one, an error, begins. */
 static void add_rollback(struct sweep *w, const struct op *op,
                          const struct points *list)
@@ -771,6 +788,8 @@ static void add_rollback(struct sweep *w, const struct op *op,
                 add_case(w, op, g, undo.p[k].what, both, NULL, NULL);
                 free(both);
             }
+            if (!strcmp(undo.p[k].what, "undo close"))
+                add_bad_restores(w, op, g, undo.p[k].what, fault);
         }
         free(undo.p);
         free(fault);
@@ -791,6 +810,9 @@ static void add_recovery(struct sweep *w, const struct op *op,
     static const char *const txn_modes[] = { "error", "kill", "int", NULL };
     static const char *const other_modes[] = { "eio", "kill", NULL };
     static const char *const call_modes[] = { "error", "late", NULL };
+    static const char *const restore_modes[] = {
+        "half", "late", "+half", NULL
+    };
     size_t steps = group_of(w, op, "recovery, steps"), other, i, k, m;
 
     other = op->all ? group_of(w, op, "recovery, calls") : steps;
@@ -812,16 +834,19 @@ static void add_recovery(struct sweep *w, const struct op *op,
                 !strcmp(p->class, "io") ? other_modes : call_modes;
             size_t g = txn ? steps : other;
 
+            if (op->reopens && !strcmp(p->class, "xl"))
+                modes = restore_modes;
             /* Calls: not from every place, as most repeat. */
-            if (!txn && (!op->all || !is_telling(&list->p[i]) ||
-                         !strcmp(p->class, "img") ||
-                         !strcmp(p->class, "xl")))
+            else if (!txn && (!op->all || !is_telling(&list->p[i]) ||
+                              !strcmp(p->class, "img") ||
+                              !strcmp(p->class, "xl")))
                 continue;
             w->groups[g].points++;
             for (m = 0; modes[m]; m++) {
                 char *second = fault_text(p, modes[m]);
 
-                add_case(w, op, g, p->what, first, second, NULL);
+                if (txn || makes_sense(p, modes[m]))
+                    add_case(w, op, g, p->what, first, second, NULL);
                 free(second);
             }
             /* And the recovery's recovery is cut short, too. */
