@@ -734,11 +734,24 @@ static void look_images(const char *dir, const char *snapshot,
     free(list);
 }
 
+/* Nothing but what may stay when a snapshot was the last one. */
+static bool is_bare(struct dirent **list, int n)
+{
+    int i;
+
+    for (i = 0; i < n; i++)
+        if (strcmp(list[i]->d_name, ".lock") &&
+            strcmp(list[i]->d_name, "domain.json"))
+            return false;
+    return true;
+}
+
 static void look_store(struct scene *s, json_object *stamps, struct text *t)
 {
     char *dir = scene_path(s, "store/" DOMAIN);
     struct dirent **list = NULL;
     int n = scandir(dir, &list, not_dots, alphasort), i;
+    bool bare = n < 0 || is_bare(list, n);
 
     for (i = 0; i < n; i++) {
         char *path = mem_printf("%s/%s", dir, list[i]->d_name);
@@ -751,7 +764,7 @@ static void look_store(struct scene *s, json_object *stamps, struct text *t)
             look_meta(s, list[i]->d_name, meta, stamps, t);
             look_images(path, list[i]->d_name, t);
             free(meta);
-        } else if (strcmp(list[i]->d_name, ".lock")) {
+        } else if (!bare && strcmp(list[i]->d_name, ".lock")) {
             char *text = slurp(path, &len);
 
             text_add(t, "%s: %s", list[i]->d_name, text ? text : "");
