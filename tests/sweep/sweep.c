@@ -242,7 +242,6 @@ struct trial {
     const struct op *op;
     const struct op_state *st;
     const struct a_case *c;
-    bool went_cold;             /* a fault before it began made it so */
     struct text why;            /* what is wrong */
 };
 
@@ -277,57 +276,17 @@ static void add_difference(struct text *why, const char *got,
              (int)strcspn(want + from, "\n") : 90, want + from);
 }
 
-/* Blanks what follows a word, up to the next comma or line's end. */
-static void blank(char *in, const char *word)
-{
-    char *at = in ? strstr(in, word) : NULL;
-    size_t len;
-
-    if (!at)
-        return;
-    at += strlen(word);
-    len = strcspn(at, ",\n");
-    memmove(at, at + len, strlen(at + len) + 1);
-}
-
-/* Without what a cold snapshot has otherwise than a hot one. */
-static char *but_cold(const char *look)
-{
-    char *copy = mem_strdup(look), *made = strstr(copy, "\nnew: {");
-
-    blank(made, "\"qemu\": ");
-    blank(strstr(copy, "\ndomain: "), " memory ");
-    return copy;
-}
-
-static bool same_but_cold(const char *look, const char *state)
-{
-    char *a = but_cold(look), *b = but_cold(state);
-    bool same = !strcmp(a, b);
-
-    free(a);
-    free(b);
-    return same;
-}
-
-static bool is_state(const struct trial *t, const char *look,
-                     const char *state)
-{
-    return !strcmp(look, state) ||
-           (t->went_cold && same_but_cold(look, state));
-}
-
 /* "old", "new", "between", or NULL. */
 static const char *which_state(const struct trial *t, const char *look)
 {
     size_t i;
 
-    if (is_state(t, look, t->st->old))
+    if (!strcmp(look, t->st->old))
         return "old";
-    if (is_state(t, look, t->st->new))
+    if (!strcmp(look, t->st->new))
         return "new";
     for (i = 0; i < MAX_MIDS && t->st->mids[i]; i++)
-        if (is_state(t, look, t->st->mids[i]))
+        if (!strcmp(look, t->st->mids[i]))
             return "between";
     return NULL;
 }
@@ -426,7 +385,6 @@ static void run_faulty(struct trial *t, const char *const *argv,
     scene_settle();
     if (has_word(fault, ":hang"))
         scene_wake();
-    t->went_cold |= strstr(r.out, "is taken cold") != NULL;
     check_status(t, &r, fault, first);
 }
 
