@@ -1,10 +1,11 @@
-# The fault sweep and the concurrency test, on the fake host.
+# The fault sweep and what goes with it, on the fake host.
 
 SWEEP = $(BUILD)/sweep
 
 # For "make check", and for "make check-full".
-SWEEP_TESTS = tests/sweep/some tests/sweep/concurrency
-SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency
+SWEEP_TESTS = tests/sweep/some tests/sweep/concurrency tests/sweep/comeback
+SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency \
+	tests/sweep/comeback
 
 # The engine is in it for the names of its steps.
 SWEEP_PROGRAM = tests/sweep/sweep.c tests/sweep/state.c \
