@@ -719,7 +719,10 @@ static void add_bad_restores(struct sweep *w, const struct op *op, size_t g,
     }
 }
 
-/* A second fault in the rollback that the first one, an error, begins. */
+/*
+ * A second fault in the rollback that the first one, an error, begins.  Half
+ * of them for an operation that is another one's variant.
+ */
 static void add_rollback(struct sweep *w, const struct op *op,
                          const struct points *list)
 {
@@ -744,7 +747,8 @@ static void add_rollback(struct sweep *w, const struct op *op,
                 char *both = mem_printf("%s,txn:%u:%s", fault, undo.p[k].n,
                                         modes[m]);
 
-                add_case(w, op, g, undo.p[k].what, both, NULL, NULL);
+                if (op->all || (i / 2 + k + m) % 2)
+                    add_case(w, op, g, undo.p[k].what, both, NULL, NULL);
                 free(both);
             }
             if (!strcmp(undo.p[k].what, "undo close"))
@@ -762,7 +766,7 @@ static bool is_telling(const struct point *p)
            strstr(p->what, "destroy") || strstr(p->what, "hide");
 }
 
-/* Faults while recovering from a kill at each step. */
+/* Faults while recovering from a kill at each step; half of them, too. */
 static void add_recovery(struct sweep *w, const struct op *op,
                          const struct points *list)
 {
@@ -804,7 +808,8 @@ static void add_recovery(struct sweep *w, const struct op *op,
             for (m = 0; modes[m]; m++) {
                 char *second = fault_text(p, modes[m]);
 
-                if (txn || makes_sense(p, modes[m]))
+                if (txn ? op->all || (i / 2 + k + m) % 2 :
+                          makes_sense(p, modes[m]))
                     add_case(w, op, g, p->what, first, second, NULL);
                 free(second);
             }
