@@ -39,8 +39,12 @@ struct disk_host {
     /* The other snapshots of the domain, where layers are concerned. */
     const struct snapshot **others;
     size_t nothers;
-    /* Tells that layer "to" took the place of "from" in all of them. */
-    int (*moved)(void *arg, const char *from, const char *to, struct err *e);
+    /*
+     * Notes in all of them that layer "from" is about to be written into "to"
+     * or, done, that "to" took its place.
+     */
+    int (*moved)(void *arg, const char *from, const char *to, bool done,
+                 struct err *e);
     void *moved_arg;
     json_object *claims;        /* disk_claim() */
 };

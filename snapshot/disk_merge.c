@@ -195,7 +195,7 @@ static int take_place(struct merge *m, const char *upper, struct err *e)
     size_t i, k;
     int rc;
 
-    if (m->h->moved(m->h->moved_arg, upper, m->d->part, e))
+    if (m->h->moved(m->h->moved_arg, upper, m->d->part, true, e))
         return -1;
     for (i = 0; i < m->h->nothers; i++)
         for (k = 0; k < m->h->others[i]->ndisks; k++)
@@ -244,13 +244,37 @@ static int pull(struct merge *m, const char *layer, struct err *e)
 
     if (at > 0 && !strcmp(m->chain.nodes[at - 1].path, layer))
         return qemu_pull(m->q, &m->chain, (size_t)at, e);
-    /* Our node of it, out of the chain since a commit that a crash cut. */
-    if ((m->q && qemu_drop_layer(m->q, layer, e)) ||
-        layer_backing(m->d->part, &below, e))
+    if (layer_backing(m->d->part, &below, e))
         return -1;
     rc = layer_pull(layer, below, e);
     free(below);
     return rc;
+}
+
+/* Noted before: afterwards QEMU still has upper open, out of the chain. */
+static int commit_hot(struct merge *m, const char *upper, size_t at,
+                      struct err *e)
+{
+    return m->h->moved(m->h->moved_arg, upper, m->d->part, false, e) ||
+           qemu_commit(m->q, &m->chain, at, e) ? -1 : 0;
+}
+
+/* The layer that QEMU wrote into the part before a crash, or NULL. */
+static const char *committed(const struct merge *m)
+{
+    size_t i, k;
+
+    if (qemu_chain_find(&m->chain, m->d->part) < 0)
+        return NULL;
+    for (i = 0; i < m->h->nothers; i++)
+        for (k = 0; k < m->h->others[i]->ndisks; k++) {
+            const struct snapshot_disk *d = &m->h->others[i]->disks[k];
+
+            if (d->link && d->discard && !strcmp(d->discard, m->d->part) &&
+                qemu_chain_find(&m->chain, d->part) < 0)
+                return d->part;
+        }
+    return NULL;
 }
 
 static int merge_above(struct merge *m, struct err *e)
@@ -265,7 +289,7 @@ static int merge_above(struct merge *m, struct err *e)
             return -1;
     if (!upper)
         return drop(m, m->d->part, e);
-    rc = at >= 0 ? qemu_commit(m->q, &m->chain, (size_t)at, e) :
+    rc = at >= 0 ? commit_hot(m, upper, (size_t)at, e) :
          layer_commit(upper, e);
     return rc ? rc : take_place(m, upper, e);
 }
@@ -365,6 +389,7 @@ static int is_live(const struct merge *m, struct err *e)
 static int merge(struct merge *m, struct err *e)
 {
     struct disk_host *h = m->h;
+    char *upper;
     int rc;
 
     if (h->running && (!disk_host_qemu(h, e) ||
@@ -378,7 +403,13 @@ static int merge(struct merge *m, struct err *e)
     rc = is_live(m, e);
     if (rc)
         return rc < 0 ? -1 : keep_live(m, e);
-    return find_above(m, e) || merge_above(m, e) ? -1 : make_plain(m, e);
+    upper = mem_strdup(committed(m));
+    if (upper)
+        rc = take_place(m, upper, e);
+    else
+        rc = find_above(m, e) || merge_above(m, e) ? -1 : 0;
+    free(upper);
+    return rc ? rc : make_plain(m, e);
 }
 
 int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
@@ -394,7 +425,7 @@ int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
     if (rc >= 0)
         rc = rc ? merge(&m, e) : make_plain(&m, e);
     merge_free(&m);
-    return rc;
+    return rc ? rc : layer_tidy(d->link, e);
 }
 
 

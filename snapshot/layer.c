@@ -23,6 +23,7 @@
 #include "name.h"
 
 #define FORMAT "qcow2"
+#define LINK_TMP "%s.link-tmp"
 #define MAX_CHAIN 1000
 #define MAX_LINKS 40            /* as the kernel follows */
 
@@ -193,7 +194,7 @@ int layer_point(const char *path, const char *layer, struct err *e)
 
     if (n > 0 && (size_t)n == strlen(layer) && !memcmp(to, layer, n))
         return file_sync_parent(path, e);
-    tmp = mem_printf("%s.link-tmp", path);
+    tmp = mem_printf(LINK_TMP, path);
     if ((unlink(tmp) && errno != ENOENT) || symlink(layer, tmp) ||
         rename(tmp, path)) {
         rc = err_errno(e, "cannot make %s a link to %s", path, layer);
@@ -201,6 +202,18 @@ int layer_point(const char *path, const char *layer, struct err *e)
     }
     free(tmp);
     return rc ? rc : file_sync_parent(path, e);
+}
+
+int layer_tidy(const char *path, struct err *e)
+{
+    char *tmp = mem_printf(LINK_TMP, path);
+    int rc = layer_is_link(tmp, e);
+
+    if (rc > 0)
+        rc = unlink(tmp) ? err_errno(e, "cannot remove %s", tmp) :
+             file_sync_parent(path, e);
+    free(tmp);
+    return rc;
 }
 
 int layer_unlink(const char *path, struct err *e)

@@ -62,6 +62,8 @@ int layer_create(const char *path, const char *backing, uint64_t size,
                  struct err *e);
 /* Makes "path" a link to a layer by one durable rename; repeatable. */
 int layer_point(const char *path, const char *layer, struct err *e);
+/* Removes what a crash left of that. */
+int layer_tidy(const char *path, struct err *e);
 /* Unlinks a layer that nobody holds; one that is gone is no error. */
 int layer_unlink(const char *path, struct err *e);
 

@@ -29,8 +29,20 @@ static bool has_layers(const struct snapshot *s)
     return false;
 }
 
-/* struct disk_host, moved: the other snapshots name the layer "to" now. */
-static int layer_moved(void *arg, const char *from, const char *to,
+static int note_move(struct snapshot_disk *d, const char *to, bool done,
+                     struct err *e)
+{
+    if (done && image_inode(to, &d->inode, e))
+        return -1;
+    free(d->discard);
+    d->discard = done ? d->part : mem_strdup(to);
+    if (done)
+        d->part = mem_strdup(to);
+    return 0;
+}
+
+/* struct disk_host, moved: done, the other snapshots name the layer "to". */
+static int layer_moved(void *arg, const char *from, const char *to, bool done,
                        struct err *e)
 {
     struct job *j = arg;
@@ -45,11 +57,8 @@ static int layer_moved(void *arg, const char *from, const char *to,
 
             if (!d->link || strcmp(d->part, from))
                 continue;
-            if (image_inode(to, &d->inode, e))
+            if (note_move(d, to, done, e))
                 return -1;
-            free(d->discard);
-            d->discard = d->part;
-            d->part = mem_strdup(to);
             changed = true;
         }
         if (changed && store_save(j->st, STORE_COMMITTED, s, e))
