@@ -1,5 +1,4 @@
-# What it takes to build the commands: included by this project's Makefile and
-# by that of tools/xl, each in the folder that holds xl_snapshot.c.
+# What it takes to build the commands, beside xl (Makefile) and in it (xl.mk).
 
 SNAPSHOT_SRCS = xl_snapshot.c $(sort $(wildcard snapshot/*.c))
 

@@ -16,10 +16,6 @@ both() {
     trap 'rm -rf "$work"' EXIT
     trap 'exit 143' INT TERM HUP
     "$tests/releases/build-xl" "$suite" "$work" || exit
-    mkdir "$work/share"
-    cp "$work/xen/tools/xl/xl" "$work/xen/tools/xl/bash-completion" \
-        "$work/share/"
-    rm -rf "$work/xen"
-    "$tests/xen/suite" --suite "$suite" --share "$work/share" \
+    "$tests/xen/suite" --suite "$suite" --share "$work/root" \
         "$tests/xen/core-pvh.test" "$tests/xen/inxl.test"
 }
