@@ -5,7 +5,7 @@ XEN_TESTS = $(addprefix tests/xen/,core-pvh.test core-hvm.test core-pv.test \
 	kinds-pvh.test crash.test refusals.test lifecycle.test lvm.test \
 	nightly.test)
 XEN_FULL_TESTS = $(XEN_TESTS) $(addprefix tests/xen/,kinds-pv.test \
-	kinds-hvm.test sixteen.test bed.test)
+	kinds-hvm.test sixteen.test readme.test bed.test)
 
 # In boots of their own; XEN_CUTS: see cuts.sh.
 XEN_PROGRAMS = tests/xen/cuts.sh
