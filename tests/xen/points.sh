@@ -130,9 +130,7 @@ judge() {
     [ "$2" = s0 ] || current=s1
 }
 
-is_current() {
-    test "$(xl snapshot-list -t g1 | sed -n 's/^ *\(.*\) \*$/\1/p')" = "$1"
-}
+is_current() { xl snapshot-list -j g1 "$1" | grep '"current":true'; }
 
 # recover COMMAND...: by one of which nothing else comes: $refused
 refused=(snapshot-delete g1 nosuch)
