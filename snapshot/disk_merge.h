@@ -15,9 +15,9 @@
  *
  * Every layer that stands on it either pulls its content or, if that is
  * cheaper or the only safe direction for a running QEMU, is written into it
- * and gives it its place; h->moved() is told then.  All other snapshots and
- * the domain read the same bytes before, after, and at any time between, also
- * if this is cut short and done again.
+ * and gives it its place; h->moved() is told, for QEMU's jobs also before.
+ * All other snapshots and the domain read the same bytes before, after, and at
+ * any time between, also if this is cut short and done again.
  */
 
 #ifndef SNAPSHOT_DISK_MERGE_H

@@ -42,7 +42,7 @@ struct snapshot_disk {
     char *stamp;            /* of the part: proves that it is the same one */
     char *link;             /* external: the path that links to the live layer */
     char *overlay;          /* external: the layer that takes the writes */
-    char *discard;          /* external, in a revert: the layer given up */
+    char *discard;          /* external: the layer that goes (disk_merge.c) */
     uint64_t virtual_size;  /* bytes the guest sees */
     uint64_t inode;         /* of the image file */
     uint64_t room;          /* lvm: of the part to be made; not in the JSON */
