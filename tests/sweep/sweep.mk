@@ -3,8 +3,8 @@
 SWEEP = $(BUILD)/sweep
 
 # For "make check", and for "make check-full".
-SWEEP_TESTS = tests/sweep/some tests/sweep/concurrency tests/sweep/comeback
-SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency \
+SWEEP_TESTS = tests/sweep/some tests/sweep/concurrency tests/sweep/walk tests/sweep/comeback
+SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency tests/sweep/walk \
 	tests/sweep/comeback
 
 # The engine is in it for the names of its steps.
