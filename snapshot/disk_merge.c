@@ -332,6 +332,16 @@ static int drop_overlay(struct merge *m, struct err *e)
     return rc ? rc < 0 ? -1 : 0 : drop(m, d->overlay, e);
 }
 
+/* It leads to a layer of ours: the user may have turned it since. */
+static bool is_our_link(const char *link)
+{
+    char *found = layer_find_link(link);
+    bool ours = found && !strcmp(found, link);
+
+    free(found);
+    return ours;
+}
+
 /*
  * No layers are left: the path is a plain file again.  Not while a QEMU has
  * the layer open by its own name.
@@ -345,7 +355,8 @@ static int make_plain(struct merge *m, struct err *e)
 
     if (rc <= 0)
         return rc;
-    if (m->h->running && !(m->chain.n == 1 && m->chain.nodes[0].stale))
+    if (!is_our_link(d->link) ||
+        (m->h->running && !(m->chain.n == 1 && m->chain.nodes[0].stale)))
         return 0;
     for (i = 0; i < m->h->nothers; i++)
         for (k = 0; k < m->h->others[i]->ndisks; k++)
@@ -427,7 +438,6 @@ int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
     merge_free(&m);
     return rc ? rc : layer_tidy(d->link, e);
 }
-
 
 /*
  * Local variables:
