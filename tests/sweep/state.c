@@ -290,6 +290,8 @@ void run_program(struct scene *s, const char *const *argv, const char *fault,
     fflush(NULL);
     pid = fork();
     memset(r, 0, sizeof(*r));
+    if (pid < 0)
+        fatal("fork");
     if (pid == 0)
         become(s, argv, fault, log, timeout_s);
     while ((got = waitpid(pid, &status, WNOHANG)) == 0) {

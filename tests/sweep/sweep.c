@@ -1247,7 +1247,7 @@ static int collect(struct sweep *w, const struct options *o, const int *fds)
 static int run_all(struct sweep *w, const struct options *o,
                    const char *base, const char *tools)
 {
-    int in[MAX_JOBS], fds[2], rc;
+    int in[MAX_JOBS], fds[2], rc, status = 0;
     size_t i;
 
     fflush(NULL);
@@ -1263,8 +1263,10 @@ static int run_all(struct sweep *w, const struct options *o,
         in[i] = fds[0];
     }
     rc = collect(w, o, in);
-    while (wait(NULL) > 0 || errno == EINTR)
-        ;
+    while (wait(&status) > 0 || errno == EINTR)
+        if (status)
+            printf("note - sweep: a worker ended with wait status %#x\n",
+                   (unsigned)status);
     return stop ? 130 : rc;
 }
 
