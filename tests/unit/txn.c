@@ -514,8 +514,7 @@ static void no_change(struct job *j)
 static void no_disk(struct job *j)
 {
     j->plan.steps[0].verb = STEP_APPLY;
-    json_object_object_add(j->s.raw, "disks", json_object_new_array());
-    j->s.ndisks = 0;
+    j->plan.steps[0].disk = j->s.ndisks;
 }
 
 static void no_steps(struct job *j)
