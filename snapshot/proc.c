@@ -29,6 +29,7 @@
 #define OUT_MAX (16u << 20)     /* of a program's stdout */
 #define IN_PIPE (1 << 20)
 #define TICK_MS 100             /* a child may end without closing its pipes */
+#define SHORT_TICK_MS 1
 
 /* cron's PATH has no sbin, where xl and the LVM tools are. */
 #define SBIN "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -332,7 +333,8 @@ int proc_run(struct proc *p, struct err *e)
             got = 0;
         if (got)
             break;
-        shuffle(&r, TICK_MS);
+        /* Both closed: it is about to end. */
+        shuffle(&r, r.out < 0 && r.err < 0 ? SHORT_TICK_MS : TICK_MS);
         if (clock_ms() > deadline)
             kill_group(&r, "it did not end in time");
         if (!p->uninterruptible && interrupt_pending())
