@@ -174,7 +174,7 @@ static char *device_above(const struct search *s)
 
     while (holders && !name && (de = readdir(holders)))
         if (de->d_name[0] != '.')
-            name = mem_printf("the device %s, which is part of it",
+            name = mem_printf("the device %s on top of it",
                               de->d_name);
     if (holders)
         closedir(holders);
