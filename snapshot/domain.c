@@ -57,17 +57,6 @@ static enum domain_state state_of(const libxl_dominfo *info)
     return info->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
 }
 
-const char *domain_state_name(enum domain_state state)
-{
-    static const char *const names[] = {
-        [DOMAIN_RUNNING] = "running", [DOMAIN_PAUSED] = "paused",
-        [DOMAIN_SUSPENDED] = "suspended", [DOMAIN_SHUTDOWN] = "shutdown",
-        [DOMAIN_DYING] = "dying",
-    };
-
-    return names[state];
-}
-
 static void format_uuid(const libxl_uuid *uuid, char text[37])
 {
     snprintf(text, 37, LIBXL_UUID_FMT, LIBXL_UUID_BYTES((*uuid)));
@@ -206,23 +195,6 @@ int domain_find(const char *word, struct domain *d, struct err *e)
     }
     libxl_dominfo_dispose(&info);
     return rc;
-}
-
-void domain_free(struct domain *d)
-{
-    size_t i;
-
-    for (i = 0; i < d->ndisks; i++) {
-        free(d->disks[i].vdev);
-        free(d->disks[i].path);
-        free(d->disks[i].live);
-        free(d->disks[i].link);
-        free(d->disks[i].volume);
-    }
-    free(d->disks);
-    free(d->name);
-    free(d->config);
-    memset(d, 0, sizeof(*d));
 }
 
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,

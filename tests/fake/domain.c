@@ -32,17 +32,6 @@ void domain_init(void *libxl_ctx)
     (void)libxl_ctx;
 }
 
-const char *domain_state_name(enum domain_state state)
-{
-    static const char *const names[] = {
-        [DOMAIN_RUNNING] = "running", [DOMAIN_PAUSED] = "paused",
-        [DOMAIN_SUSPENDED] = "suspended", [DOMAIN_SHUTDOWN] = "shutdown",
-        [DOMAIN_DYING] = "dying",
-    };
-
-    return names[state];
-}
-
 static enum domain_state state_of(const struct vm *vm)
 {
     enum domain_state s;
@@ -139,23 +128,6 @@ int domain_find(const char *word, struct domain *d, struct err *e)
     vm_free(&vm);
     leave(lock);
     return found;
-}
-
-void domain_free(struct domain *d)
-{
-    size_t i;
-
-    for (i = 0; i < d->ndisks; i++) {
-        free(d->disks[i].vdev);
-        free(d->disks[i].path);
-        free(d->disks[i].live);
-        free(d->disks[i].link);
-        free(d->disks[i].volume);
-    }
-    free(d->disks);
-    free(d->name);
-    free(d->config);
-    memset(d, 0, sizeof(*d));
 }
 
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,
