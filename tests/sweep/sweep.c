@@ -876,6 +876,8 @@ static void make_cases(struct sweep *w, const struct op *op)
     struct points list = passed(w, op, NULL, NULL);
     size_t c;
 
+    if (!list.n)
+        text_add(&w->problems, "%s passes no point; ", op->name);
     check_steps(w, op, &list);
     for (c = 0; c < NCLASSES; c++)
         if (op->all || !strcmp(classes[c].class, "txn") ||

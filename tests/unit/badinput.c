@@ -712,7 +712,7 @@ int main(void)
     journals();
     journal_bytes();
     names();
-    check(true, "%lu malformed inputs tried, no crash", tried);
+    printf("note - %lu malformed inputs tried, no crash\n", tried);
     free(journal);
     free(dom_json);
     free(snap_json);
