@@ -18,7 +18,8 @@
  * Every disk that exists at boot (xvda to xvdp, ext4, writable) takes part.
  * It is mounted, so a file system that was changed under the guest's feet
  * shows up too.  On the kernel's command line: tick=<milliseconds> from the
- * end of one tick to the start of the next (default 250).
+ * end of one tick to the start of the next (default 250); dirty=<MiB> of memory
+ * that each tick writes to.
  *
  * The same binary is /sbin/poweroff and /sbin/reboot, which the kernel runs
  * when the toolstack asks for it.
@@ -224,6 +225,15 @@ static long report(const char *word, unsigned long boot, long n, long expect)
     return n;
 }
 
+/* Writes to each page. */
+static void dirty(char *memory, long bytes, long n)
+{
+    long at;
+
+    for (at = 0; at < bytes; at += BLOCK)
+        *(volatile long *)(memory + at) = n;
+}
+
 static void open_console(void)
 {
     int fd = open("/dev/console", O_RDWR);
@@ -236,7 +246,8 @@ static void open_console(void)
 int main(int argc, char **argv)
 {
     unsigned long boot;
-    long n, pause_ms;
+    long n, pause_ms, busy;
+    char *memory;
 
     (void)argc;
     if (strstr(argv[0], "poweroff"))
@@ -253,6 +264,12 @@ int main(int argc, char **argv)
     find_disks();
     boot = new_boot_id();
     pause_ms = option(" tick=", 250);
+    busy = option(" dirty=", 0) << 20;
+    memory = calloc(1, busy + 1);
+    if (!memory) {
+        complain("not enough memory for", "dirty=");
+        busy = 0;
+    }
 
     n = report("START", boot, 0, NOTHING);
     write_disks(n);
@@ -260,6 +277,7 @@ int main(int argc, char **argv)
         n++;
         report("TICK", boot, n, n - 1);
         write_disks(n);
+        dirty(memory, busy, n);
         sleep_ms(pause_ms);
     }
 }
