@@ -77,12 +77,21 @@ static int restore(struct job *j, const struct step *step, struct err *e)
            step_restore_paused(j, STORE_COMMITTED, e);
 }
 
+/*
+ * A domain that is gone, as the host went down for example, may have run
+ * before: its memory image is not put beside disks that it wrote to since.
+ */
 static int unpause(struct job *j, const struct step *step, struct err *e)
 {
     struct domain d;
     int rc = domain_find(j->s.domain.name, &d, e);
 
     (void)step;
+    if (!rc)
+        report_note(j->rep, "domain %s does not run: it ended when it was "
+                    "back at snapshot %s; 'xl create' starts it from its "
+                    "disks, 'xl snapshot-revert %s %s' from the snapshot",
+                    j->s.domain.name, j->s.name, j->s.domain.name, j->s.name);
     if (rc <= 0)
         return rc;
     if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))

@@ -6,25 +6,28 @@
 # s1), and is what a create makes.  $known is a folder for what is known:
 #   boot           the boot id of the guest
 #   ticks.NAME     the number of a tick before snapshot NAME, and of one after
-#   content.NAME   a sum of what NAME keeps of the disk
+#   content.NAME   a sum of what NAME keeps of the disk xvda
 #   points         OP NUMBER PLACE STEP: all there are
 
 store=/var/lib/xen/snapshots
 tool=/bed/faults/xl-snapshot
-image=$PWD/a.qcow2
+image=$PWD/a.qcow2              # xvda: internal snapshots
+link=$PWD/e.qcow2               # xvdb: external ones
+wish="disks=['vdev=xvdb,type=external']"
 
 ### the guest and its snapshots
 
 start_guest() {
     mkdisk a.qcow2 qcow2 16
-    guest g1 pvh a.qcow2
+    mkdisk e.qcow2 qcow2 16
+    guest g1 pvh a.qcow2 e.qcow2
     boot_id g1 >"$known/boot"
     snap s0
 }
 
 names() { xl snapshot-list -n g1 2>"$bed_tmp/hint" | paste -sd ' '; }
 
-# content NAME: a sum of the disk's content in a snapshot
+# content NAME: a sum of the content of xvda in a snapshot
 content() {
     qemu-img convert -U -l "snapshot.name=$1" -O raw "$image" /tmp/content &&
         md5sum </tmp/content
@@ -35,7 +38,7 @@ content() {
 snap() {
     local before
     before=$(counter g1)
-    check "create $1" xl snapshot-create -q g1 "$1"
+    check "create $1" xl snapshot-create -q g1 "$1" "$wish"
     wait_ticks g1
     echo "$before $(counter g1)" >"$known/ticks.$1"
     content "$1" >"$known/content.$1"
@@ -60,7 +63,7 @@ back_to() {
     xl snapshot-revert -q g1 "$1" && is "$1"
 }
 
-# nothing_but NAME...: the store and the image hold these snapshots
+# nothing_but NAME...: the store and the images hold these snapshots
 nothing_but() {
     local name
     test "$(ls -A $store/g1)" = "$(printf '%s\n' .lock domain.json "$@")" ||
@@ -73,6 +76,20 @@ nothing_but() {
     test "$(qemu-img snapshot -U -l "$image" |
         awk 'NR > 2 { print $2 }' | sort)" = "$(printf '%s\n' "$@")" ||
         { qemu-img snapshot -U -l "$image"; return 1; }
+    # the link, the live layer, and one of each snapshot
+    set -- "$@" link live
+    test "$(find "$link"* | wc -l)" = $# || { ls -l "$link"*; return 1; }
+}
+
+# sound: no image has errors.  Clusters that leaked are none: QEMU writes late
+# that one is free.
+sound() {
+    local file status
+    for file in "$image" "$link"*; do
+        status=0
+        qemu-img check -q "$file" || status=$?
+        [ $status = 0 ] || [ $status = 3 ] || { echo "$file"; return 1; }
+    done
 }
 
 ### operations and their points
@@ -80,7 +97,7 @@ nothing_but() {
 # words_of OP: its command line
 words_of() {
     case $1 in
-    create) echo snapshot-create -q g1 s1 ;;
+    create) echo snapshot-create -q g1 s1 "$wish" ;;
     revert) echo snapshot-revert -q g1 s0 ;;
     delete) echo snapshot-delete -q g1 s1 ;;
     esac
@@ -141,10 +158,14 @@ recover() {
         { cat "$bed_tmp/said"; return 1; }
 }
 
-# said OP HOW: the last recover did this, and said no more
+# said OP HOW [ALSO]: the last recover did this, and said no more, but for a line
+# with ALSO
 said() {
+    local lines=2
+    [ -z "${3:-}" ] || lines=3
     grep -qE "^xl: recovery: an interrupted $1 of snapshot s[01] of domain \
-g1 was $2\$" "$bed_tmp/said" && [ "$(wc -l <"$bed_tmp/said")" = 2 ] ||
+g1 was $2\$" "$bed_tmp/said" && grep -q "${3:-.}" "$bed_tmp/said" &&
+        [ "$(wc -l <"$bed_tmp/said")" = $lines ] ||
         { cat "$bed_tmp/said"; return 1; }
 }
 

@@ -4,7 +4,7 @@
 XEN_TESTS = $(addprefix tests/xen/,core-hvm.test core-pv.test kinds-pvh.test \
 	crash.test refusals.test lvm-brief.test)
 XEN_FULL_TESTS = $(XEN_TESTS) $(addprefix tests/xen/,core-pvh.test lvm.test \
-	lifecycle.test nightly.test kinds-pv.test kinds-hvm.test \
+	lifecycle.test nightly.test faults.test kinds-pv.test kinds-hvm.test \
 	sixteen.test readme.test bed.test)
 
 # In boots of their own; XEN_CUTS: see cuts.sh.
