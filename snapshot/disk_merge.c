@@ -179,7 +179,8 @@ static int rename_backing(struct merge *m, const char *layer,
 /* A layer that nothing stands on any more. */
 static int drop(struct merge *m, const char *layer, struct err *e)
 {
-    if (m->q && qemu_drop_layer(m->q, layer, e))
+    if (m->q && (qemu_flush_chain(m->q, &m->chain, e) ||
+                 qemu_drop_layer(m->q, layer, e)))
         return -1;
     return layer_unlink(layer, e);
 }
@@ -404,7 +405,7 @@ static int merge(struct merge *m, struct err *e)
     int rc;
 
     if (h->running && (!disk_host_qemu(h, e) ||
-                       qemu_wait_merge(h->qemu, m->d->part, e)))
+                       qemu_end_merge(h->qemu, m->d->part, e)))
         return -1;
     if (look_at_qemu(m, e))
         return -1;

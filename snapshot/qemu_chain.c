@@ -427,11 +427,36 @@ static int dismiss(struct qmp *q, const char *job, json_object *o,
     return rc;
 }
 
-/* Until the job is over; one that is not there is over. */
+/*
+ * What QEMU holds in its caches of a node gets to disk, which only the guest
+ * asks for otherwise.  There is no QMP command for it.
+ */
+static int flush(struct qmp *q, const char *node, struct err *e)
+{
+    json_object *args = json_object_new_object(), *said = NULL;
+    char *line = mem_printf("qemu-io %s flush", node);
+    int rc;
+
+    json_add_str(args, "command-line", line);
+    rc = qmp_run(q, "human-monitor-command", args, &said, e);
+    if (!rc && (!json_object_is_type(said, json_type_string) ||
+                json_object_get_string_len(said)))
+        rc = err_set(e, SNAP_FAILED, "QEMU does not flush its node %s: %s",
+                     node, json_object_get_string(said));
+    json_object_put(said);
+    free(line);
+    return rc;
+}
+
+/*
+ * Until the job is over, or, if that is asked for, waits to be finalized.
+ * One that is not there is over.
+ */
 static int wait_job(struct qmp *q, const char *job, bool interruptible,
-                    struct err *e)
+                    bool *pending_r, struct err *e)
 {
     uint64_t seen = UINT64_MAX, since = clock_ms();
+    bool pending = false;
 
     for (;;) {
         json_object *jobs = NULL, *o;
@@ -443,6 +468,8 @@ static int wait_job(struct qmp *q, const char *job, bool interruptible,
         o = json_object_is_type(jobs, json_type_array) ?
             element(jobs, "id", job) : NULL;
         over = o && !strcmp(text(o, "status"), "concluded");
+        if (pending_r)
+            *pending_r = pending = o && !strcmp(text(o, "status"), "pending");
         if (o && number(o, "current-progress") != seen) {
             seen = number(o, "current-progress");
             since = clock_ms();
@@ -450,11 +477,11 @@ static int wait_job(struct qmp *q, const char *job, bool interruptible,
         stalls = clock_ms() - since > STALL_MS;
         if (over)
             rc = dismiss(q, job, o, e);
-        else if (stalls)
+        else if (stalls && !pending)
             rc = err_set(e, SNAP_FAILED, "QEMU's job %s does nothing any "
                          "more", job);
         json_object_put(jobs);
-        if (!o || over || stalls)
+        if (!o || over || pending || stalls)
             return rc;
         if (interruptible && interrupt_pending())
             return interrupt_error(e);
@@ -462,34 +489,58 @@ static int wait_job(struct qmp *q, const char *job, bool interruptible,
     }
 }
 
-static int run_job(struct qemu *q, const char *command, const char *layer,
-                   json_object *args, struct err *e)
+/*
+ * Merges into "target".  A power cut must not leave a chain without a layer
+ * whose content has not got to disk elsewhere, so that is flushed before the
+ * job changes the chain.
+ */
+static int run_merge(struct qemu *q, const char *command, const char *layer,
+                     const char *target, json_object *args, struct err *e)
 {
+    struct qmp *qmp = qemu_monitor(q);
     char *job = job_name(layer);
+    bool pending = false;
     int rc;
 
     json_add_str(args, "job-id", job);
     json_add_bool(args, "auto-dismiss", false);
-    rc = qmp_run(qemu_monitor(q), command, args, NULL, e);
-    if (!rc)
-        rc = wait_job(qemu_monitor(q), job, false, e);
+    json_add_bool(args, "auto-finalize", false);
+    rc = qmp_run(qmp, command, args, NULL, e) ||
+         wait_job(qmp, job, false, &pending, e) ? -1 : 0;
+    if (!rc && pending)
+        rc = flush(qmp, target, e) ||
+             qmp_run(qmp, "job-finalize", member("id", job), NULL, e) ||
+             wait_job(qmp, job, false, NULL, e) ? -1 : 0;
     free(job);
     return rc;
 }
 
-int qemu_wait_merge(struct qemu *q, const char *layer, struct err *e)
+int qemu_end_merge(struct qemu *q, const char *layer, struct err *e)
 {
+    struct qmp *qmp = qemu_monitor(q);
     char *job = job_name(layer);
-    int rc = wait_job(qemu_monitor(q), job, false, e);
+    struct err canceled;
+    bool pending = false;
+    int rc = wait_job(qmp, job, false, &pending, e);
 
+    if (!rc && pending) {
+        rc = qmp_run(qmp, "job-cancel", member("id", job), NULL, e);
+        if (!rc)
+            (void)wait_job(qmp, job, false, NULL, &canceled);
+    }
     free(job);
     return rc;
+}
+
+int qemu_flush_chain(struct qemu *q, const struct chain *c, struct err *e)
+{
+    return flush(qemu_monitor(q), c->nodes[0].name, e);
 }
 
 int qemu_wait_copy(struct qemu *q, const char *path, struct err *e)
 {
     char *job = job_name(path);
-    int rc = wait_job(qemu_monitor(q), job, true, e);
+    int rc = wait_job(qemu_monitor(q), job, true, NULL, e);
 
     free(job);
     return rc;
@@ -504,7 +555,7 @@ int qemu_drop_copy(struct qemu *q, const char *path, struct err *e)
     json_add_bool(args, "force", true);
     /* One that is over, or was cancelled, tells an error that is of no use. */
     (void)(qmp_run(qemu_monitor(q), "block-job-cancel", args, NULL, &ignored) ||
-           wait_job(qemu_monitor(q), job, false, &ignored));
+           wait_job(qemu_monitor(q), job, false, NULL, &ignored));
     free(job);
     return qemu_drop_layer(q, path, e);
 }
@@ -519,7 +570,8 @@ int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
     json_add_str(args, "base-node", c->nodes[i].name);
     /* What QEMU would write by itself may be a stale name. */
     json_add_str(args, "backing-file", c->nodes[i].path);
-    return run_job(q, "block-commit", c->nodes[i].path, args, e);
+    return run_merge(q, "block-commit", c->nodes[i].path, c->nodes[i].name,
+                     args, e);
 }
 
 int qemu_pull(struct qemu *q, const struct chain *c, size_t i,
@@ -532,7 +584,8 @@ int qemu_pull(struct qemu *q, const struct chain *c, size_t i,
         json_add_str(args, "base-node", c->nodes[i + 1].name);
         json_add_str(args, "backing-file", c->nodes[i + 1].path);
     }
-    return run_job(q, "block-stream", c->nodes[i].path, args, e);
+    return run_merge(q, "block-stream", c->nodes[i].path,
+                     c->nodes[i - 1].name, args, e);
 }
 
 

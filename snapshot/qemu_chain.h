@@ -74,8 +74,13 @@ int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
 /* Copies layer i into layer i-1, which then stands on layer i+1; waits. */
 int qemu_pull(struct qemu *q, const struct chain *c, size_t i,
               struct err *e);
-/* Waits for such a job that a crash left running. */
-int qemu_wait_merge(struct qemu *q, const char *layer, struct err *e);
+/* Of such a job that a crash left: waits for it, or cancels it. */
+int qemu_end_merge(struct qemu *q, const char *layer, struct err *e);
+/*
+ * After a merge, before the layer that was merged away is removed: lasting
+ * power cuts, the chain does without it.
+ */
+int qemu_flush_chain(struct qemu *q, const struct chain *c, struct err *e);
 
 #endif
 

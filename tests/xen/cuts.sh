@@ -53,7 +53,7 @@ else
     recovered='^create after capture$'
     cuts=("create after capture" "create after publish"
           "revert after destroy" "revert after restore"
-          "delete after hide" "delete after remove")
+          "delete after hide" "delete after purge")
 fi
 
 # next WANT OP POINT: one more cut.  What the last one left is looked at
