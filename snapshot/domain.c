@@ -131,7 +131,7 @@ static int fill(struct domain *d, const libxl_dominfo *info, struct err *e)
     d->name = libxl_domid_to_name(ctx, info->domid);
     format_uuid(&info->uuid, d->uuid);
     d->state = state_of(info);
-    d->type = type_name(info->domain_type);
+    d->type = type_name(LIBXL_DOMAIN_TYPE_INVALID);
     d->max_kib = info->max_memkb;
     d->used_kib = info->current_memkb;
     if (!d->name)
@@ -142,6 +142,7 @@ static int fill(struct domain *d, const libxl_dominfo *info, struct err *e)
     rc = libxl_retrieve_domain_configuration(ctx, d->domid, &config, NULL);
     if (!rc) {
         fill_disks(d, &config);
+        d->type = type_name(config.c_info.type);    /* dominfo: no PVH */
         config.c_info.domid = 0;        /* a restored domain gets its own */
         d->config = libxl_domain_config_to_json(ctx, &config);
     }
