@@ -21,6 +21,7 @@
 #include "layer.h"
 #include "mem.h"
 #include "name.h"
+#include "qcow2.h"
 
 #define FORMAT "qcow2"
 #define LINK_TMP "%s.link-tmp"
@@ -109,15 +110,11 @@ char *layer_find_link(const char *path)
 
 int layer_backing(const char *path, char **backing_r, struct err *e)
 {
-    struct image_info info;
+    struct qcow2_backing b;
+    int rc = qcow2_backing(path, &b, e);
 
-    *backing_r = NULL;
-    if (image_info_read(path, FORMAT, &info, e))
-        return -1;
-    *backing_r = info.backing;
-    info.backing = NULL;
-    image_info_free(&info);
-    return 0;
+    *backing_r = b.path;
+    return rc;
 }
 
 void layer_free_chain(char **paths, size_t n)
@@ -130,18 +127,19 @@ void layer_free_chain(char **paths, size_t n)
 int layer_chain(const char *path, char ***paths_r, size_t *n_r,
                 struct err *e)
 {
-    char *at = mem_strdup(path);
+    struct qcow2_backing at = { mem_strdup(path), true };
 
     *paths_r = NULL;
     *n_r = 0;
-    while (at) {
-        char *next = NULL;
-        int rc = *n_r < MAX_CHAIN ? layer_backing(at, &next, e) :
+    while (at.path) {
+        struct qcow2_backing next = { 0 };
+        int rc = *n_r >= MAX_CHAIN ?
                  err_set(e, SNAP_FAILED, "%s: more than %d layers", path,
-                         MAX_CHAIN);
+                         MAX_CHAIN) :
+                 at.is_qcow2 ? qcow2_backing(at.path, &next, e) : 0;
 
         *paths_r = mem_grow(*paths_r, *n_r + 1, sizeof(**paths_r));
-        (*paths_r)[(*n_r)++] = at;
+        (*paths_r)[(*n_r)++] = at.path;
         at = next;
         if (!rc)
             continue;

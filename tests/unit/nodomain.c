@@ -29,16 +29,6 @@ int domain_find(const char *word, struct domain *d, struct err *e)
     return 0;
 }
 
-void domain_free(struct domain *d)
-{
-    memset(d, 0, sizeof(*d));
-}
-
-const char *domain_state_name(enum domain_state state)
-{
-    return state == DOMAIN_PAUSED ? "paused" : "running";
-}
-
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,
                  enum domain_state *state_r, struct err *e)
 {
