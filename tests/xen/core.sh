@@ -2,10 +2,17 @@
 
 store=/var/lib/xen/snapshots
 
+# The guest's kernel panics when its suspend is cancelled on this Xen: also by
+# "xl save -c".
+how=()
+case $(xl info xen_version) in
+4.14.*) how=(--cold) ;;
+esac
+
 # snap NAME: a snapshot of g1; notes between which ticks it was taken
 snap() {
     before[$1]=$(counter g1)
-    check "create $1" xl snapshot-create g1 "$1"
+    check "create $1" xl snapshot-create "${how[@]}" g1 "$1"
     grep -q "^Snapshot $1 of domain g1: downtime [0-9.]* s, memory " \
         "$bed_tmp/out" && ok "create $1 prints the downtime and the sizes" ||
         fail "create $1 prints the downtime and the sizes"
