@@ -4,33 +4,7 @@
 store=/var/lib/xen/snapshots
 wish="disks=['vdev=xvda,type=external']"
 
-# snap NAME [OPTION...]: a snapshot of g1; notes between which ticks
-snap() {
-    local name=$1; shift
-    before[$name]=$(counter g1)
-    check "create $name $*" xl snapshot-create -q "$@" g1 "$name" "$wish"
-    wait_ticks g1 2
-    after[$name]=$(counter g1)
-    check "$name: the disks agree" disks_agree g1
-}
-
-# back NAME: a revert of g1; memory and all disks must be those of NAME
-back() {
-    local n
-    mark g1
-    check "revert to $1" xl snapshot-revert -q g1 "$1"
-    wait_ticks g1 3
-    n=$(rewound_to g1)
-    check "$1: the counter is that of the snapshot" \
-        test "$n" -gt "${before[$1]}" -a "$n" -le "${after[$1]}"
-    check "$1: no reboot in between" test "$(boot_id g1)" = "$boot"
-    check "$1: the disks hold what memory remembers" disks_agree g1
-}
-
-new_domid() {
-    local id
-    id=$(xl domid g1 2>/dev/null) && [ "$id" != "$1" ]
-}
+. /bed/rewind.sh
 
 # boots_right WHAT: it starts anew, with the bytes that it had before
 boots_right() {

@@ -14,36 +14,11 @@ volumes() { lvs --noheadings -o lv_name @xl-snapshot | wc -l; }
 # all: every volume's name
 all() { lvs --noheadings -o lv_name vg0 | tr -d ' ' | sort | paste -sd ' '; }
 
-# snap NAME [OPTION...]: a snapshot of g1; notes between which ticks
-snap() {
-    local name=$1; shift
-    before[$name]=$(counter g1)
-    check "$type: create $name" xl snapshot-create -q "$@" g1 "$name"
-    wait_ticks g1 2
-    after[$name]=$(counter g1)
-}
+. /bed/rewind.sh
 
-# back NAME: a revert of g1; memory and all disks are those of NAME
-back() {
-    local n
-    mark g1
-    check "$type: revert to $1" xl snapshot-revert -q g1 "$1"
-    wait_ticks g1 3
-    n=$(rewound_to g1)
-    check "$type: $1: the counter is that of the snapshot" \
-        test "$n" -gt "${before[$1]}" -a "$n" -le "${after[$1]}"
-    check "$type: $1: no reboot in between" test "$(boot_id g1)" = "$boot"
-    check "$type: $1: the disks hold what memory remembers" disks_agree g1
-}
-
-# new_domid OLD: g1 exists with another id
-new_domid() {
-    local id
-    id=$(xl domid g1 2>/dev/null) && [ "$id" != "$1" ]
-}
-
-# The least, for the other types of guest
-brief() {
+# start TYPE: a guest on both kinds, one of its paths by device-mapper's name,
+# with a snapshot s1
+start() {
     type=$1
     declare -gA before=() after=()
     guest g1 "$type" /dev/mapper/vg0-a--1 /dev/vg0/b_1
@@ -51,6 +26,11 @@ brief() {
     boot=$(boot_id g1)
     snap s1
     wait_ticks g1 2
+}
+
+# The least, for the other types of guest
+brief() {
+    start "$1"
     back s1
     back s1
     check "$type: shutdown" xl shutdown g1
@@ -59,15 +39,8 @@ brief() {
     check "$type: no volume is left" test "$(all)" = "a-1 b_1 pool"
 }
 
-# One guest on both kinds, one of its paths by device-mapper's name
 life() {
-    type=$1
-    declare -gA before=() after=()
-    guest g1 "$type" /dev/mapper/vg0-a--1 /dev/vg0/b_1
-    wait_ticks g1 2
-    boot=$(boot_id g1)
-    snap s1
-    wait_ticks g1 2
+    start "$1"
     snap s2
     check "$type: a volume for each disk and snapshot" test "$(volumes)" = 4
     back s1
