@@ -74,11 +74,14 @@ int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
 /* Copies layer i into layer i-1, which then stands on layer i+1; waits. */
 int qemu_pull(struct qemu *q, const struct chain *c, size_t i,
               struct err *e);
-/* Of such a job that a crash left: waits for it, or cancels it. */
+/*
+ * Of such a job that a crash left: waits for it; cancels one that waits for
+ * its end, which is then merged again.
+ */
 int qemu_end_merge(struct qemu *q, const char *layer, struct err *e);
 /*
- * After a merge, before the layer that was merged away is removed: lasting
- * power cuts, the chain does without it.
+ * To be called after a merge, before the layer that was merged away is
+ * removed: from then on the chain does without it, after a power cut too.
  */
 int qemu_flush_chain(struct qemu *q, const struct chain *c, struct err *e);
 

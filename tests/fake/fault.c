@@ -67,6 +67,7 @@ void fault_xen_after(enum fault fault)
 int __real_qmp_run(struct qmp *q, const char *command, json_object *args,
                    json_object **ret_r, struct err *e);
 int __real_qmp_open(const char *path, struct qmp **q_r, struct err *e);
+
 /*
  * The storage daemon that plays QEMU has no human monitor.  What is asked of
  * it is to flush, which only matters to a machine that loses its power.
