@@ -8,8 +8,8 @@ SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency tests/sweep/walk \
 	tests/sweep/comeback
 
 # The engine is in it for the names of its steps.
-SWEEP_PROGRAM = tests/sweep/sweep.c tests/sweep/state.c \
-	tests/sweep/qcow2.c $(FAKE_HOST) \
+SWEEP_PROGRAM = $(addprefix tests/sweep/,sweep.c ops.c cases.c trial.c \
+	state.c qcow2.c) $(FAKE_HOST) \
 	$(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) \
 	tests/fake/domain.c $(FAKE_FAULTS)
 
