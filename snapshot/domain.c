@@ -21,6 +21,7 @@
 #include <libxl_uuid.h>
 
 #include "domain.h"
+#include "interrupt.h"
 #include "mem.h"
 #include "proc.h"
 
@@ -220,9 +221,17 @@ int domain_check(uint32_t domid, const char *uuid, bool *same_r,
 
 int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
 {
-    int rc = libxl_domain_suspend(ctx, domid, fd,
-                                  live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+    sigset_t old;
+    int rc;
 
+    /*
+     * libxl's helper inherits what is blocked: it must not die of a Ctrl-C,
+     * which may come when the guest is asked to suspend itself, and does.
+     */
+    interrupt_block(&old);
+    rc = libxl_domain_suspend(ctx, domid, fd, live ? LIBXL_SUSPEND_LIVE : 0,
+                              NULL);
+    interrupt_unblock(&old);
     return rc ? failed(e, domid, "save the memory of", rc) : 0;
 }
 

@@ -17,6 +17,10 @@
 
 #include "interrupt.h"
 
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+#define NSIGNALS (sizeof(signals) / sizeof(signals[0]))
+
 static volatile sig_atomic_t came;
 static int wake[2] = { -1, -1 };
 
@@ -33,7 +37,6 @@ static void note(int sig)
 
 int interrupt_catch(struct err *e)
 {
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
     struct sigaction sa;
     size_t i;
 
@@ -43,7 +46,7 @@ int interrupt_catch(struct err *e)
         return err_errno(e, "cannot make a pipe");
     memset(&sa, 0, sizeof(sa));
     sigfillset(&sa.sa_mask);
-    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+    for (i = 0; i < NSIGNALS; i++) {
         struct sigaction old;
 
         if (sigaction(signals[i], NULL, &old))
@@ -56,8 +59,8 @@ int interrupt_catch(struct err *e)
             return err_errno(e, "cannot catch signals");
     }
     sa.sa_handler = SIG_IGN;
-    if (sigaction(SIGPIPE, &sa, NULL))
-        return err_errno(e, "cannot ignore SIGPIPE");
+    if (sigaction(SIGPIPE, &sa, NULL) || sigaction(SIGXFSZ, &sa, NULL))
+        return err_errno(e, "cannot ignore signals");
     return 0;
 }
 
@@ -75,6 +78,30 @@ int interrupt_error(struct err *e)
 {
     return err_set(e, SNAP_FAILED, "interrupted by signal %d (%s)", (int)came,
                    strsignal(came));
+}
+
+void interrupt_remove(sigset_t *set)
+{
+    size_t i;
+
+    for (i = 0; i < NSIGNALS; i++)
+        sigdelset(set, signals[i]);
+}
+
+void interrupt_block(sigset_t *old_r)
+{
+    sigset_t ours;
+    size_t i;
+
+    sigemptyset(&ours);
+    for (i = 0; i < NSIGNALS; i++)
+        sigaddset(&ours, signals[i]);
+    pthread_sigmask(SIG_BLOCK, &ours, old_r);
+}
+
+void interrupt_unblock(const sigset_t *old)
+{
+    pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
 /*

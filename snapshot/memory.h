@@ -14,8 +14,13 @@
  * that "xl restore FILE" reads it (tools/xl/xl.h, struct save_file_header;
  * XEN-FACTS), or "zstd -dc FILE | xl restore /dev/stdin" if compressed.
  *
- * libxl writes into a pipe; a thread takes it from there.  A full disk, an
- * I/O error or a signal closes the pipe, which makes libxl give up at once.
+ * libxl writes straight into a file, as for "xl save": nothing is between it
+ * and the page cache while the guest is stopped.  Not compressed, that file is
+ * the image.  Else it is a spool, a file without a name that is mostly cache.
+ * A thread of low priority goes behind it, computes the checksum, compresses
+ * and gives back the spool's blocks.  If that fails or a signal comes, it makes
+ * libxl's next write fail (proc_bar_writes()), so that libxl gives up at once,
+ * but never in the middle of its dealings with the guest.
  *
  * Calling sequence: memory_create(), domain_suspend(memory_fd()),
  * memory_finish(), memory_sync(), memory_close().  memory_close() alone is
@@ -54,17 +59,14 @@ int memory_create(int dirfd, const struct snapshot *s, const char *what,
                   struct err *e);
 int memory_fd(struct memory_writer *w);
 /*
- * After libxl's last byte: all of it has arrived, and the guest may run.  Its
- * error is the cause if libxl failed too.
+ * domain_suspend() has returned; whole: with success.  If not, -1 with the
+ * cause if it was the image that could not be written, else 0.
  */
-int memory_finish(struct memory_writer *w, struct err *e);
+int memory_finish(struct memory_writer *w, bool whole, struct err *e);
 /* Ends the compression, puts the file on disk and fills in s->memory. */
 int memory_sync(struct memory_writer *w, struct snapshot *s, struct err *e);
 void memory_close(struct memory_writer *w);
 
-/* The image is there and as long as recorded; nothing of it is read. */
-int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
-                      struct err *e);
 /* The image is there and as long as recorded; nothing of it is read. */
 int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
                       struct err *e);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "interrupt.h"
 #include "mem.h"
 #include "memory_file.h"
 
@@ -25,9 +26,14 @@ int memory_file_put(struct memory_file *f, const void *data, size_t len,
 {
     if (file_write_all(f->fd, data, len))
         return err_errno(e, "cannot write %s", f->what);
+    memory_file_add(f, data, len);
+    return 0;
+}
+
+void memory_file_add(struct memory_file *f, const void *data, size_t len)
+{
     XXH3_64bits_update(f->hash, data, len);
     f->stored += len;
-    return 0;
 }
 
 const char *memory_name(const struct snapshot *s)
@@ -61,6 +67,7 @@ int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
     int rc;
 
     sigfillset(&all);
+    interrupt_remove(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     rc = pthread_create(thread_r, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -52,35 +52,26 @@ struct memory_file {
 
 int memory_file_put(struct memory_file *f, const void *data, size_t len,
                     struct err *e);
+/* The same for what is in the file already. */
+void memory_file_add(struct memory_file *f, const void *data, size_t len);
 
 /* Of the file in its directory (memory_place.h). */
 const char *memory_name(const struct snapshot *s);
 XXH3_state_t *memory_hash(struct err *e);
 /* As the metadata has it; the caller's to free. */
 char *memory_checksum(const XXH3_state_t *hash);
-/* All signals are blocked in it: they are for the main thread. */
+/* All signals are blocked in it but those of interrupt.h. */
 int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
                   struct err *e);
 
-/*
- * Compression in the background.  The stream goes into a spool, a file
- * without a name that is mostly cache; a thread of low priority follows,
- * compresses it into the sink and gives back the spool's blocks.  So the
- * guest is stopped neither for the compressor nor, where that keeps up, for
- * the disk.
- */
+/* Compression into a sink: any number of puts, then the end. */
 struct memory_pack;
 
-int memory_pack_start(int dirfd, struct memory_file *to, unsigned level,
-                      const struct reporter *rep, struct memory_pack **p_r,
-                      struct err *e);
-/* Fails without an error of its own if the compression has failed. */
+int memory_pack_start(struct memory_file *to, unsigned level,
+                      struct memory_pack **p_r, struct err *e);
 int memory_pack_put(struct memory_pack *p, const void *data, size_t len,
                     struct err *e);
-/* The stream is complete. */
-void memory_pack_end(struct memory_pack *p);
-/* Waits; gives up at once if the stream was not complete. */
-int memory_pack_wait(struct memory_pack *p, struct err *e);
+int memory_pack_end(struct memory_pack *p, struct err *e);
 void memory_pack_close(struct memory_pack *p);
 
 #endif

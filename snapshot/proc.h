@@ -46,6 +46,12 @@ struct proc {
  */
 int proc_run(struct proc *p, struct err *e);
 
+/*
+ * What a child of the main thread, one of libxl's, next writes to a file fails
+ * with EFBIG, now and for ever; pipes are not concerned.
+ */
+void proc_bar_writes(void);
+
 /* The words of argv for a message or a log. */
 char *proc_words(const char *const *argv);
 

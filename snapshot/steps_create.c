@@ -130,12 +130,11 @@ static int save_once(struct job *j, struct err *e)
                       j->memory_kib * 1024, j->rep, &j->memory, e))
         goto out;
     rc = suspend(j, e);
-    /* A full disk makes libxl fail too; the disk is what the user needs. */
-    if (memory_finish(j->memory, &why)) {
+    /* The full disk is what the user needs to know of, not what libxl says. */
+    if (memory_finish(j->memory, !rc, &why)) {
         *e = why;
         rc = -1;
     }
-    /* A Ctrl-C reaches libxl's helper as well, which reports it its way. */
     if (rc && interrupt_pending())
         interrupt_error(e);
 

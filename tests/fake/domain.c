@@ -209,8 +209,8 @@ int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
     if (!rc) {
         fault_off(true);
         vm_wake_monitor(&vm);
-        rc = put_stream(fd, vm.memory);
         fault_off(false);
+        rc = put_stream(fd, vm.memory);
     }
     vm_free(&vm);
     fault_xen_after(fault);

@@ -70,7 +70,7 @@ static char *file_of(const struct snapshot *s)
     return unit_path(s->memory.file);
 }
 
-/* libxl's part: bytes, 0 if the pipe was closed early. */
+/* libxl's part. */
 static bool save(struct memory_writer *w, size_t len)
 {
     return !file_write_all(memory_fd(w), memory, len);
@@ -85,7 +85,7 @@ static int make(const char *way, size_t len, struct snapshot *s,
 
     draft(way, s, &level);
     if (!memory_create(dirfd, s, "image", level, SIZE, NULL, &w, e) &&
-        save(w, len) && !memory_finish(w, e))
+        save(w, len) && !memory_finish(w, true, e))
         rc = memory_sync(w, s, e);
     memory_close(w);
     return rc;
@@ -359,7 +359,7 @@ static void given_up(void)
                 break;
             if (stage > 0)
                 save(w, SIZE);
-            if (stage > 1 && memory_finish(w, &e))
+            if (stage > 1 && memory_finish(w, stage > 2, &e))
                 break;
             if (stage > 2 && memory_sync(w, &s, &e))
                 break;
