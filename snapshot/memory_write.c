@@ -258,6 +258,7 @@ int memory_create(int dirfd, const struct snapshot *s, const char *what,
     w->file.fd = w->dir = w->raw = w->end[0] = w->end[1] = -1;
     w->expected = expected;
     w->rep = rep;
+    report_progress(rep, "memory", 0, expected);
     if (open_file(w, dirfd, memory_name(s), e) ||
         open_raw(w, dirfd, level, e) || put_header(w, s->config, e) ||
         start(w, e)) {
