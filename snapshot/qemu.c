@@ -22,6 +22,7 @@
 struct qemu {
     struct qmp *qmp;
     char *version;
+    json_object *nodes;     /* as told, until something changes them */
 };
 
 static int get_version(struct qemu *q, struct err *e)
@@ -31,7 +32,7 @@ static int get_version(struct qemu *q, struct err *e)
     uint64_t major, minor, micro;
     int rc = -1;
 
-    if (qmp_run(q->qmp, "query-version", NULL, &v, e))
+    if (qemu_run(q, "query-version", NULL, &v, e))
         return -1;
     if (!json_obj(v, "qemu", at, &n, e) &&
         !json_u64(n, "major", at, 999, &major, e) &&
@@ -62,23 +63,33 @@ int qemu_open(uint32_t domid, struct qemu **q_r, struct err *e)
     return rc;
 }
 
+static void forget_nodes(struct qemu *q)
+{
+    json_object_put(q->nodes);
+    q->nodes = NULL;
+}
+
 void qemu_close(struct qemu *q)
 {
     if (!q)
         return;
+    forget_nodes(q);
     qmp_close(q->qmp);
     free(q->version);
     free(q);
 }
 
-struct qmp *qemu_monitor(struct qemu *q)
+int qemu_run(struct qemu *q, const char *command, json_object *args,
+             json_object **ret_r, struct err *e)
 {
-    return q->qmp;
+    if (strncmp(command, "query-", 6) && strncmp(command, "x-debug-query", 13))
+        forget_nodes(q);
+    return qmp_run(q->qmp, command, args, ret_r, e);
 }
 
 int qemu_cont(struct qemu *q, struct err *e)
 {
-    return qmp_run(q->qmp, "cont", NULL, NULL, e);
+    return qemu_run(q, "cont", NULL, NULL, e);
 }
 
 const char *qemu_version(const struct qemu *q)
@@ -129,37 +140,50 @@ static int match_nodes(json_object *nodes, const char *path,
     return *node_r ? 1 : 0;
 }
 
+/*
+ * Flat: an element has not all that is below it within itself once more, as
+ * deep and, all in all, as large as the square of the number of layers.  It
+ * may take QEMU a good part of a second even so.
+ */
+int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e)
+{
+    json_object *args;
+
+    if (!q->nodes) {
+        args = json_object_new_object();
+        json_add_bool(args, "flat", true);
+        if (qemu_run(q, "query-named-block-nodes", args, &q->nodes, e))
+            return -1;
+    }
+    if (!json_object_is_type(q->nodes, json_type_array)) {
+        forget_nodes(q);
+        return err_set(e, SNAP_FAILED, "QMP: query-named-block-nodes gave no "
+                       "array");
+    }
+    *nodes_r = q->nodes;
+    return 0;
+}
+
 int qemu_find_node(struct qemu *q, const char *path, const char *format,
                    char **node_r, struct image_info *info, struct err *e)
 {
     struct json_at at = { "QMP", "query-named-block-nodes" };
-    json_object *nodes = NULL, *node, *image;
+    json_object *nodes, *node, *image;
     const char *name;
     int rc;
 
     *node_r = NULL;
-    if (qmp_run(q->qmp, "query-named-block-nodes", NULL, &nodes, e))
+    if (qemu_nodes(q, &nodes, e))
         return -1;
-    if (!json_object_is_type(nodes, json_type_array)) {
-        rc = err_set(e, SNAP_FAILED, "QMP: query-named-block-nodes gave no "
-                     "array");
-        goto out;
-    }
     rc = match_nodes(nodes, path, format, &node, e);
     if (rc <= 0)
-        goto out;
-    rc = -1;
-    if (json_str(node, "node-name", at, &name, e))
-        goto out;
-    if (info && (json_obj(node, "image", at, &image, e) ||
-                 image_info_parse(image, path, info, e)))
-        goto out;
+        return rc;
+    if (json_str(node, "node-name", at, &name, e) ||
+        (info && (json_obj(node, "image", at, &image, e) ||
+                  image_info_parse(image, path, info, e))))
+        return -1;
     *node_r = mem_strdup(name);
-    rc = 1;
-
-out:
-    json_object_put(nodes);
-    return rc;
+    return 1;
 }
 
 int qemu_transaction(struct qemu *q, json_object *actions, struct err *e)
@@ -167,7 +191,7 @@ int qemu_transaction(struct qemu *q, json_object *actions, struct err *e)
     json_object *args = json_object_new_object();
 
     json_object_object_add(args, "actions", actions);
-    return qmp_run(q->qmp, "transaction", args, NULL, e);
+    return qemu_run(q, "transaction", args, NULL, e);
 }
 
 /* blockdev-snapshot-internal-sync and its deletion name a node "device". */
@@ -192,8 +216,8 @@ json_object *qemu_snapshot_action(const char *node, const char *name)
 int qemu_delete_snapshot(struct qemu *q, const char *node, const char *name,
                          struct err *e)
 {
-    return qmp_run(q->qmp, "blockdev-snapshot-delete-internal-sync",
-                   snapshot_args(node, name), NULL, e);
+    return qemu_run(q, "blockdev-snapshot-delete-internal-sync",
+                    snapshot_args(node, name), NULL, e);
 }
 
 /*

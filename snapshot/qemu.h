@@ -28,13 +28,19 @@ struct qemu;
 /* Connects to the domain's QEMU. */
 int qemu_open(uint32_t domid, struct qemu **q_r, struct err *e);
 void qemu_close(struct qemu *q);
-/* For what concerns chains and jobs (qemu_chain.h). */
-struct qmp *qemu_monitor(struct qemu *q);
+/* Any command: qmp_run(). */
+int qemu_run(struct qemu *q, const char *command, json_object *args,
+             json_object **ret_r, struct err *e);
 /* Lets a stopped QEMU go on: it takes back images that it has let go of. */
 int qemu_cont(struct qemu *q, struct err *e);
 /* "7.2.19"; owned by q. */
 const char *qemu_version(const struct qemu *q);
 
+/*
+ * query-named-block-nodes: an array; q's, until the next command.  Asked for
+ * once, and again only after a command that is no query.
+ */
+int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e);
 /*
  * The node that has the image open, in this format: 1 with its name (the
  * caller's to free) and, if info is given, what it says of the image; 0 if

@@ -28,7 +28,7 @@
 
 /* Both of the words of QEMU that tell its block graph. */
 struct graph {
-    json_object *nodes;         /* query-named-block-nodes */
+    json_object *nodes;         /* query-named-block-nodes, QEMU's */
     json_object *graph;         /* x-debug-query-block-graph */
 };
 
@@ -44,26 +44,16 @@ static char *job_name(const char *layer)
                       (uint64_t)XXH3_64bits(layer, strlen(layer)));
 }
 
-static int get_graph(struct qmp *q, struct graph *g, struct err *e)
+static int get_graph(struct qemu *q, struct graph *g, struct err *e)
 {
-    json_object *args = json_object_new_object();
-
     memset(g, 0, sizeof(*g));
-    json_add_bool(args, "flat", true);
-    if (qmp_run(q, "query-named-block-nodes", args, &g->nodes, e) ||
-        qmp_run(q, "x-debug-query-block-graph", NULL, &g->graph, e))
+    if (qemu_nodes(q, &g->nodes, e) ||
+        qemu_run(q, "x-debug-query-block-graph", NULL, &g->graph, e))
         return -1;
-    if (!json_object_is_type(g->nodes, json_type_array) ||
-        !json_object_is_type(g->graph, json_type_object))
+    if (!json_object_is_type(g->graph, json_type_object))
         return err_set(e, SNAP_FAILED, "QMP: QEMU does not tell its block "
                        "graph");
     return 0;
-}
-
-static void free_graph(struct graph *g)
-{
-    json_object_put(g->nodes);
-    json_object_put(g->graph);
 }
 
 static const char *text(json_object *o, const char *key)
@@ -271,14 +261,14 @@ int qemu_chain(struct qemu *q, const char *path, const char *link,
 
     memset(c, 0, sizeof(*c));
     if (layer_chain(live, &layers, &n, e) ||
-        get_graph(qemu_monitor(q), &g, e) ||
+        get_graph(q, &g, e) ||
         find_top(&g, path, link, layers, n, &top, e))
         goto out;
     rc = !top ? 0 : match(&g, top, layers, n, c, e) ? -1 : 1;
 
 out:
     layer_free_chain(layers, n);
-    free_graph(&g);
+    json_object_put(g.graph);
     return rc;
 }
 
@@ -305,19 +295,17 @@ long qemu_chain_find(const struct chain *c, const char *layer)
 }
 
 /* As the node of the layer before has it: xl's disks bypass the page cache. */
-static bool cache_direct(struct qmp *q, const char *like)
+static bool cache_direct(struct qemu *q, const char *like)
 {
-    json_object *nodes = NULL, *cache;
+    json_object *nodes, *cache;
     struct err ignored;
     bool direct = false;
 
-    if (!qmp_run(q, "query-named-block-nodes", NULL, &nodes, &ignored) &&
-        json_object_is_type(nodes, json_type_array) &&
+    if (!qemu_nodes(q, &nodes, &ignored) &&
         json_object_object_get_ex(element(nodes, "node-name", like), "cache",
                                   &cache) &&
         json_object_is_type(cache, json_type_object))
         direct = json_true(cache, "direct");
-    json_object_put(nodes);
     return direct;
 }
 
@@ -329,7 +317,7 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
     json_object *cache = json_object_new_object();
     char *name = qemu_node_name(layer);
 
-    json_add_bool(cache, "direct", cache_direct(qemu_monitor(q), like));
+    json_add_bool(cache, "direct", cache_direct(q, like));
     json_add_str(file, "driver", "file");
     json_add_str(file, "filename", layer);
     json_add_str(file, "locking", "off");
@@ -340,7 +328,7 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
     json_object_object_add(args, "file", file);
     json_object_object_add(args, "backing", NULL);
     free(name);
-    return qmp_run(qemu_monitor(q), "blockdev-add", args, NULL, e);
+    return qemu_run(q, "blockdev-add", args, NULL, e);
 }
 
 static json_object *member(const char *key, const char *value)
@@ -361,7 +349,7 @@ int qemu_add_copy(struct qemu *q, const char *path, struct err *e)
     json_add_str(args, "locking", "off");
     json_add_str(args, "discard", "unmap");     /* holes stay holes */
     free(name);
-    return qmp_run(qemu_monitor(q), "blockdev-add", args, NULL, e);
+    return qemu_run(q, "blockdev-add", args, NULL, e);
 }
 
 json_object *qemu_copy_action(const char *node, const char *path)
@@ -382,18 +370,15 @@ json_object *qemu_copy_action(const char *node, const char *path)
 
 int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e)
 {
-    json_object *args, *nodes = NULL;
+    json_object *args, *nodes;
     char *name = qemu_node_name(layer);
-    int rc = qmp_run(qemu_monitor(q), "query-named-block-nodes", NULL, &nodes,
-                     e);
+    int rc = qemu_nodes(q, &nodes, e);
 
-    if (!rc && json_object_is_type(nodes, json_type_array) &&
-        element(nodes, "node-name", name)) {
+    if (!rc && element(nodes, "node-name", name)) {
         args = json_object_new_object();
         json_add_str(args, "node-name", name);
-        rc = qmp_run(qemu_monitor(q), "blockdev-del", args, NULL, e);
+        rc = qemu_run(q, "blockdev-del", args, NULL, e);
     }
-    json_object_put(nodes);
     free(name);
     return rc;
 }
@@ -412,7 +397,7 @@ json_object *qemu_overlay_action(const char *node, const char *layer)
     return action;
 }
 
-static int dismiss(struct qmp *q, const char *job, json_object *o,
+static int dismiss(struct qemu *q, const char *job, json_object *o,
                    struct err *e)
 {
     json_object *args = json_object_new_object();
@@ -420,7 +405,7 @@ static int dismiss(struct qmp *q, const char *job, json_object *o,
     int rc;
 
     json_add_str(args, "id", job);
-    rc = qmp_run(q, "job-dismiss", args, NULL, e);
+    rc = qemu_run(q, "job-dismiss", args, NULL, e);
     if (!rc && why[0])
         rc = err_set(e, SNAP_FAILED, "QEMU's job failed: %s", why);
     free(why);
@@ -431,14 +416,14 @@ static int dismiss(struct qmp *q, const char *job, json_object *o,
  * What QEMU holds in its caches of a node gets to disk, which only the guest
  * asks for otherwise.  There is no QMP command for it.
  */
-static int flush(struct qmp *q, const char *node, struct err *e)
+static int flush(struct qemu *q, const char *node, struct err *e)
 {
     json_object *args = json_object_new_object(), *said = NULL;
     char *line = mem_printf("qemu-io %s flush", node);
     int rc;
 
     json_add_str(args, "command-line", line);
-    rc = qmp_run(q, "human-monitor-command", args, &said, e);
+    rc = qemu_run(q, "human-monitor-command", args, &said, e);
     if (!rc && (!json_object_is_type(said, json_type_string) ||
                 json_object_get_string_len(said)))
         rc = err_set(e, SNAP_FAILED, "QEMU does not flush its node %s: %s",
@@ -452,7 +437,7 @@ static int flush(struct qmp *q, const char *node, struct err *e)
  * Until the job is over, or, if that is asked for, waits to be finalized.
  * One that is not there is over.
  */
-static int wait_job(struct qmp *q, const char *job, bool interruptible,
+static int wait_job(struct qemu *q, const char *job, bool interruptible,
                     bool *pending_r, struct err *e)
 {
     uint64_t seen = UINT64_MAX, since = clock_ms();
@@ -460,7 +445,7 @@ static int wait_job(struct qmp *q, const char *job, bool interruptible,
 
     for (;;) {
         json_object *jobs = NULL, *o;
-        int rc = qmp_run(q, "query-jobs", NULL, &jobs, e);
+        int rc = qemu_run(q, "query-jobs", NULL, &jobs, e);
         bool over, stalls;
 
         if (rc)
@@ -497,7 +482,6 @@ static int wait_job(struct qmp *q, const char *job, bool interruptible,
 static int run_merge(struct qemu *q, const char *command, const char *layer,
                      const char *target, json_object *args, struct err *e)
 {
-    struct qmp *qmp = qemu_monitor(q);
     char *job = job_name(layer);
     bool pending = false;
     int rc;
@@ -505,28 +489,27 @@ static int run_merge(struct qemu *q, const char *command, const char *layer,
     json_add_str(args, "job-id", job);
     json_add_bool(args, "auto-dismiss", false);
     json_add_bool(args, "auto-finalize", false);
-    rc = qmp_run(qmp, command, args, NULL, e) ||
-         wait_job(qmp, job, false, &pending, e) ? -1 : 0;
+    rc = qemu_run(q, command, args, NULL, e) ||
+         wait_job(q, job, false, &pending, e) ? -1 : 0;
     if (!rc && pending)
-        rc = flush(qmp, target, e) ||
-             qmp_run(qmp, "job-finalize", member("id", job), NULL, e) ||
-             wait_job(qmp, job, false, NULL, e) ? -1 : 0;
+        rc = flush(q, target, e) ||
+             qemu_run(q, "job-finalize", member("id", job), NULL, e) ||
+             wait_job(q, job, false, NULL, e) ? -1 : 0;
     free(job);
     return rc;
 }
 
 int qemu_end_merge(struct qemu *q, const char *layer, struct err *e)
 {
-    struct qmp *qmp = qemu_monitor(q);
     char *job = job_name(layer);
     struct err canceled;
     bool pending = false;
-    int rc = wait_job(qmp, job, false, &pending, e);
+    int rc = wait_job(q, job, false, &pending, e);
 
     if (!rc && pending) {
-        rc = qmp_run(qmp, "job-cancel", member("id", job), NULL, e);
+        rc = qemu_run(q, "job-cancel", member("id", job), NULL, e);
         if (!rc)
-            (void)wait_job(qmp, job, false, NULL, &canceled);
+            (void)wait_job(q, job, false, NULL, &canceled);
     }
     free(job);
     return rc;
@@ -534,13 +517,13 @@ int qemu_end_merge(struct qemu *q, const char *layer, struct err *e)
 
 int qemu_flush_chain(struct qemu *q, const struct chain *c, struct err *e)
 {
-    return flush(qemu_monitor(q), c->nodes[0].name, e);
+    return flush(q, c->nodes[0].name, e);
 }
 
 int qemu_wait_copy(struct qemu *q, const char *path, struct err *e)
 {
     char *job = job_name(path);
-    int rc = wait_job(qemu_monitor(q), job, true, NULL, e);
+    int rc = wait_job(q, job, true, NULL, e);
 
     free(job);
     return rc;
@@ -554,8 +537,8 @@ int qemu_drop_copy(struct qemu *q, const char *path, struct err *e)
 
     json_add_bool(args, "force", true);
     /* One that is over, or was cancelled, tells an error that is of no use. */
-    (void)(qmp_run(qemu_monitor(q), "block-job-cancel", args, NULL, &ignored) ||
-           wait_job(qemu_monitor(q), job, false, NULL, &ignored));
+    (void)(qemu_run(q, "block-job-cancel", args, NULL, &ignored) ||
+           wait_job(q, job, false, NULL, &ignored));
     free(job);
     return qemu_drop_layer(q, path, e);
 }
