@@ -40,14 +40,13 @@ const struct disk_ops *disk_find_kind(const char *type)
 int disk_host_open(const char *domain, struct disk_host *h, struct err *e)
 {
     struct domain d;
-    int rc = domain_find(domain, &d, e);
+    int rc = domain_look(domain, &d, e);
 
     memset(h, 0, sizeof(*h));
     if (rc < 0)
         return -1;
     h->running = rc > 0;
     h->domid = d.domid;
-    domain_free(&d);
     return 0;
 }
 

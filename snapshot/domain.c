@@ -123,18 +123,23 @@ static void fill_disks(struct domain *d, const libxl_domain_config *config)
         libxl_device_disk_list_free(now, n);
 }
 
-static int fill(struct domain *d, const libxl_dominfo *info, struct err *e)
+static void fill_info(struct domain *d, const libxl_dominfo *info)
 {
-    libxl_domain_config config;
-    int rc;
-
     d->domid = info->domid;
-    d->name = libxl_domid_to_name(ctx, info->domid);
     format_uuid(&info->uuid, d->uuid);
     d->state = state_of(info);
     d->type = type_name(LIBXL_DOMAIN_TYPE_INVALID);
     d->max_kib = info->max_memkb;
     d->used_kib = info->current_memkb;
+}
+
+static int fill(struct domain *d, const libxl_dominfo *info, struct err *e)
+{
+    libxl_domain_config config;
+    int rc;
+
+    fill_info(d, info);
+    d->name = libxl_domid_to_name(ctx, info->domid);
     if (!d->name)
         d->name = mem_strdup("");
     if (info->domid == 0)
@@ -180,7 +185,8 @@ char *domain_name(const char *word)
     return resolve(word, &domid) ? NULL : libxl_domid_to_name(ctx, domid);
 }
 
-int domain_find(const char *word, struct domain *d, struct err *e)
+/* All of it, or what the hypervisor tells. */
+static int look(const char *word, bool all, struct domain *d, struct err *e)
 {
     libxl_dominfo info;
     uint32_t domid;
@@ -191,12 +197,24 @@ int domain_find(const char *word, struct domain *d, struct err *e)
         return 0;
     libxl_dominfo_init(&info);
     rc = get_info(domid, &info, e);
-    if (rc > 0 && fill(d, &info, e) < 0) {
+    if (rc > 0 && !all)
+        fill_info(d, &info);
+    else if (rc > 0 && fill(d, &info, e) < 0) {
         domain_free(d);
         rc = -1;
     }
     libxl_dominfo_dispose(&info);
     return rc;
+}
+
+int domain_find(const char *word, struct domain *d, struct err *e)
+{
+    return look(word, true, d, e);
+}
+
+int domain_look(const char *word, struct domain *d, struct err *e)
+{
+    return look(word, false, d, e);
 }
 
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,

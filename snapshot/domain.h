@@ -84,6 +84,12 @@ char *domain_name(const char *word);
  * no such domain, -1.
  */
 int domain_find(const char *word, struct domain *d, struct err *e);
+/*
+ * The same, but of *d only what the hypervisor tells: domid, uuid, state and
+ * memory; nothing has to be freed.  domain_find() takes libxl long, as it reads
+ * all disks from xenstore, and needs the lock of the configuration.
+ */
+int domain_look(const char *word, struct domain *d, struct err *e);
 void domain_free(struct domain *d);
 const char *domain_state_name(enum domain_state state);
 

@@ -36,11 +36,10 @@ int session_check_known(const char *word, const struct store *st,
 
     if (st->fd >= 0)
         return 0;
-    rc = domain_find(word, &d, e);
+    rc = domain_look(word, &d, e);
     if (rc == 0)
         return err_set(e, SNAP_FAILED, "there is no domain %s, nor snapshots "
                        "of it", word);
-    domain_free(&d);
     return rc < 0 ? -1 : 0;
 }
 

@@ -213,7 +213,7 @@ static int close_domain(struct job *j, const struct step *step,
 static int find_ours(struct job *j, struct domain *d, bool *ours_r,
                      struct err *e)
 {
-    int rc = domain_find(j->s.domain.name, d, e);
+    int rc = domain_look(j->s.domain.name, d, e);
 
     *ours_r = rc > 0 && !strcmp(d->uuid, j->s.domain.uuid);
     return rc;
@@ -241,11 +241,9 @@ static int unpause_ours(struct job *j, struct err *e)
     bool ours;
     int rc = find_ours(j, &d, &ours, e);
 
-    if (rc > 0)
-        rc = ours && d.state == DOMAIN_PAUSED ?
-             domain_unpause(d.domid, e) : 0;
-    domain_free(&d);
-    return rc;
+    if (rc <= 0)
+        return rc;
+    return ours && d.state == DOMAIN_PAUSED ? domain_unpause(d.domid, e) : 0;
 }
 
 /*
@@ -278,11 +276,9 @@ static int is_lost(struct job *j, struct err *e)
     if (rc <= 0)
         return rc < 0 ? -1 : host_is_same_boot(j->boot);
     /* What a restore that was cut short left has not run yet. */
-    rc = ours && d.state == DOMAIN_PAUSED && d.domid != j->domid;
-    if (rc && domain_destroy(d.domid, e))
-        rc = -1;
-    domain_free(&d);
-    return rc;
+    if (!ours || d.state != DOMAIN_PAUSED || d.domid == j->domid)
+        return 0;
+    return domain_destroy(d.domid, e) ? -1 : 1;
 }
 
 /*

@@ -20,25 +20,21 @@
 static int destroy(struct job *j, const struct step *step, struct err *e)
 {
     struct domain d;
-    int rc = domain_find(j->s.domain.name, &d, e);
+    int rc = domain_look(j->s.domain.name, &d, e);
 
     (void)step;
     if (rc <= 0)
         return rc;
     j->stopped_ms = clock_ms();
-    rc = domain_destroy(d.domid, e);
-    domain_free(&d);
-    return rc;
+    return domain_destroy(d.domid, e);
 }
 
 /* As long as a domain of the name runs, its user has lost nothing. */
 static int destroy_happened(struct job *j, struct err *e)
 {
     struct domain d;
-    int rc = domain_find(j->s.domain.name, &d, e);
+    int rc = domain_look(j->s.domain.name, &d, e);
 
-    if (rc > 0)
-        domain_free(&d);
     return rc < 0 ? -1 : !rc;
 }
 
@@ -55,19 +51,16 @@ static int apply(struct job *j, const struct step *step, struct err *e)
 static int clear_half_restored(struct job *j, struct err *e)
 {
     struct domain d;
-    int rc = domain_find(j->s.domain.name, &d, e);
+    int rc = domain_look(j->s.domain.name, &d, e);
 
     if (rc <= 0)
         return rc;
     if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))
-        rc = domain_destroy(d.domid, e);
-    else
-        rc = err_set(e, SNAP_NEEDS_USER, "domain %s was started while its "
-                     "revert to %s was unfinished: shut it down, then run "
-                     "'xl snapshot-revert %s %s'", j->s.domain.name,
-                     j->s.name, j->s.domain.name, j->s.name);
-    domain_free(&d);
-    return rc;
+        return domain_destroy(d.domid, e);
+    return err_set(e, SNAP_NEEDS_USER, "domain %s was started while its "
+                   "revert to %s was unfinished: shut it down, then run "
+                   "'xl snapshot-revert %s %s'", j->s.domain.name,
+                   j->s.name, j->s.domain.name, j->s.name);
 }
 
 static int restore(struct job *j, const struct step *step, struct err *e)
@@ -84,7 +77,7 @@ static int restore(struct job *j, const struct step *step, struct err *e)
 static int unpause(struct job *j, const struct step *step, struct err *e)
 {
     struct domain d;
-    int rc = domain_find(j->s.domain.name, &d, e);
+    int rc = domain_look(j->s.domain.name, &d, e);
 
     (void)step;
     if (!rc)
@@ -94,14 +87,12 @@ static int unpause(struct job *j, const struct step *step, struct err *e)
                     j->s.domain.name, j->s.name, j->s.domain.name, j->s.name);
     if (rc <= 0)
         return rc;
-    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))
-        rc = domain_unpause(d.domid, e);
-    else
-        rc = 0;
-    if (!rc && j->stopped_ms)
+    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid) &&
+        domain_unpause(d.domid, e))
+        return -1;
+    if (j->stopped_ms)
         j->downtime_ms = clock_ms() - j->stopped_ms;
-    domain_free(&d);
-    return rc;
+    return 0;
 }
 
 const struct step_ops steps_revert[STEP_COUNT] = {

@@ -130,6 +130,19 @@ int domain_find(const char *word, struct domain *d, struct err *e)
     return found;
 }
 
+int domain_look(const char *word, struct domain *d, struct err *e)
+{
+    struct domain all;
+    int rc = domain_find(word, &all, e);
+
+    memset(d, 0, sizeof(*d));
+    d->domid = all.domid;
+    memcpy(d->uuid, all.uuid, sizeof(d->uuid));
+    d->state = all.state;
+    domain_free(&all);
+    return rc;
+}
+
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,
                  enum domain_state *state_r, struct err *e)
 {

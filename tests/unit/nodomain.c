@@ -29,6 +29,11 @@ int domain_find(const char *word, struct domain *d, struct err *e)
     return 0;
 }
 
+int domain_look(const char *word, struct domain *d, struct err *e)
+{
+    return domain_find(word, d, e);
+}
+
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,
                  enum domain_state *state_r, struct err *e)
 {
