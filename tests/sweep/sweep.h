@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "state.h"
+#include "scene.h"
 #include "snapshot/plan.h"
 
 #define XS "xl-snapshot"

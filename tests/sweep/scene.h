@@ -15,18 +15,25 @@
  * state or the new one, exactly" is a comparison.
  */
 
-#ifndef SWEEP_STATE_H
-#define SWEEP_STATE_H
+#ifndef SWEEP_SCENE_H
+#define SWEEP_SCENE_H
 
 #include "tests/fake/host.h"
 
 /* Of the scene: where --path puts memory images. */
 #define PLACE "place"
 #define DOMAIN "g"
-#define NIMAGES 3               /* internal, external, copied */
+#define NIMAGES 3
 #define MAX_SNAPSHOTS 8
 /* For a command that makes a snapshot: the kinds are chosen at the first. */
 #define DISKS "disks=['vdev=xvdb,type=external']"
+
+/* In order of the disks; layers and copies lie beside them. */
+enum { INTERNAL, EXTERNAL, COPY };
+struct scene_image {
+    const char *file, *format;
+};
+extern const struct scene_image scene_images[NIMAGES];
 
 /* What a snapshot must give back. */
 struct moment {
@@ -85,7 +92,6 @@ void scene_settle(void);
 /* A QEMU that hangs goes on, be its domain gone. */
 void scene_wake(void);
 void scene_remove(struct scene *s);
-void remove_tree(const char *path);
 
 /*
  * All that matters and nothing that differs from run to run; the caller's to

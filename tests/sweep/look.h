@@ -1,0 +1,34 @@
+/*
+ * This program is free software; you can redistribute it and/or modify
+ * it under the terms of the GNU Lesser General Public License as published
+ * by the Free Software Foundation; version 2.1 only.
+ *
+ * This program is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+ * GNU Lesser General Public License for more details.
+ */
+
+/* How what is in the store is read, to be told or to be judged. */
+
+#ifndef SWEEP_LOOK_H
+#define SWEEP_LOOK_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+
+json_object *member(json_object *o, const char *key);
+/* "" if it is not there. */
+const char *word(json_object *o, const char *key);
+/* By its name. */
+bool is_memory_image(const char *name);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
