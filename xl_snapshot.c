@@ -170,6 +170,17 @@ static int parse_number(const char *arg, unsigned max, unsigned *n_r)
     return 0;
 }
 
+/* xl takes no option behind the first other word; no name begins with '-'. */
+static int check_words(const char *command, int argc, char **argv)
+{
+    int i;
+
+    for (i = optind; i < argc; i++)
+        if (argv[i][0] == '-')
+            return usage(command, "options come before all other words");
+    return 0;
+}
+
 /* --wait or --wait=SECONDS */
 static int parse_wait(const char *arg, unsigned *wait_s)
 {
@@ -299,6 +310,8 @@ int main_snapshot_create(int argc, char **argv)
         req.compress = optarg;
         break;
     }
+    if (check_words("snapshot-create", argc, argv))
+        return SNAP_USAGE;
     out.only_deleted = true;
     if (create_words(argc - optind, argv + optind, &req, file, &cfg, &e) ||
         snap_create(&env, &req, &made, &e))
@@ -368,6 +381,8 @@ int main_snapshot_revert(int argc, char **argv)
             return usage("snapshot-revert", "--wait takes whole seconds");
         break;
     }
+    if (check_words("snapshot-revert", argc, argv))
+        return SNAP_USAGE;
     if (argc - optind != 2)
         return usage("snapshot-revert", "too many arguments");
     req.domain = argv[optind];
@@ -514,6 +529,8 @@ int main_snapshot_delete(int argc, char **argv)
             return usage("snapshot-delete", "--wait takes whole seconds");
         break;
     }
+    if (check_words("snapshot-delete", argc, argv))
+        return SNAP_USAGE;
     l.req.domain = argv[optind];
     l.req.names = argv + optind + 1;
     l.req.nnames = (size_t)(argc - optind - 1);
@@ -643,6 +660,8 @@ int main_snapshot_list(int argc, char **argv)
         sh.style = SHOW_TREE;
         break;
     }
+    if (check_words("snapshot-list", argc, argv))
+        return SNAP_USAGE;
     if (argc - optind > 2)
         return usage("snapshot-list", "too many arguments");
     sh.headings = argc == optind;
