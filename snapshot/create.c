@@ -87,6 +87,7 @@ static int check(struct job *j, const struct domain *d, struct err *e)
     if (disk_host_open(d->name, &j->host, e))
         return -1;
     j->host.cold = job_is_cold(j);
+    j->host.confined = d->confined;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_check(&j->host, &j->s.disks[i], &one))
             err_join(&problems, &one);

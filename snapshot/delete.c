@@ -84,21 +84,27 @@ static int choose_all(struct session *s, const struct snap_delete *req,
 static int check(struct job *j, struct err *e)
 {
     struct domain d;
+    const char *confined;
     size_t i;
     int rc = domain_find(j->s.domain.name, &d, e);
 
     if (rc >= 0)
         rc = disk_check_free(&j->s, rc ? &d : NULL, true, e);
+    confined = d.confined;
     domain_free(&d);
     if (rc || disk_host_open(j->s.domain.name, &j->host, e))
         return -1;
+    j->host.confined = confined;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_aim(&j->host, NULL, NULL, &j->s.disks[i], e))
             return -1;
     for (i = 0; i < j->s.ndisks; i++)
         if (j->host.running && !disk_is_alone(&j->s.disks[i]))
-            return disk_host_qemu(&j->host, e) ? 0 : -1;
-    return 0;
+            break;
+    if (i == j->s.ndisks || disk_host_qemu(&j->host, e))
+        return 0;
+    return e->hot_only ? err_wrap(e, "domain %s must be shut down first",
+                                  j->s.domain.name) : -1;
 }
 
 /*

@@ -52,6 +52,11 @@ int disk_host_open(const char *domain, struct disk_host *h, struct err *e)
 
 struct qemu *disk_host_qemu(struct disk_host *h, struct err *e)
 {
+    if (h->confined) {
+        err_set(e, SNAP_FAILED, "the domain's device model %s", h->confined);
+        (void)err_hot_only(e);
+        return NULL;
+    }
     if (!h->qemu)
         (void)qemu_open(h->domid, &h->qemu, e);
     return h->qemu;

@@ -34,6 +34,7 @@ struct disk_host {
     bool running;
     bool cold;                  /* a snapshot without its help */
     uint32_t domid;
+    const char *confined;       /* domain.h; for who finds out what can be done */
     struct qemu *qemu;          /* connected at the first use */
     json_object *actions;       /* QMP actions of all disks: prepare() */
     /* The other snapshots of the domain, where layers are concerned. */

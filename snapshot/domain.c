@@ -123,6 +123,21 @@ static void fill_disks(struct domain *d, const libxl_domain_config *config)
         libxl_device_disk_list_free(now, n);
 }
 
+static bool is_set(libxl_defbool b)
+{
+    return !libxl_defbool_is_default(b) && libxl_defbool_val(b);
+}
+
+static const char *confined(const libxl_domain_config *config)
+{
+    if (config->c_info.type != LIBXL_DOMAIN_TYPE_HVM)
+        return NULL;
+    return is_set(config->b_info.device_model_stubdomain) ?
+               "runs in a stub domain" :
+           is_set(config->b_info.dm_restrict) ?
+               "is restricted (dm_restrict)" : NULL;
+}
+
 static void fill_info(struct domain *d, const libxl_dominfo *info)
 {
     d->domid = info->domid;
@@ -149,6 +164,7 @@ static int fill(struct domain *d, const libxl_dominfo *info, struct err *e)
     if (!rc) {
         fill_disks(d, &config);
         d->type = type_name(config.c_info.type);    /* dominfo: no PVH */
+        d->confined = confined(&config);
         config.c_info.domid = 0;        /* a restored domain gets its own */
         d->config = libxl_domain_config_to_json(ctx, &config);
     }

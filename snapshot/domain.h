@@ -61,6 +61,8 @@ struct domain {
     char *name;
     char uuid[37];
     const char *type;               /* "pv", "pvh" or "hvm" */
+    /* What keeps us from dealing with its device model, in words, or NULL. */
+    const char *confined;
     enum domain_state state;
     uint64_t max_kib;               /* most memory that it may have */
     uint64_t used_kib;              /* memory that its end would free */

@@ -69,6 +69,7 @@ static void fill(struct domain *d, const struct vm *vm)
     d->name = mem_strdup(vm->name);
     memcpy(d->uuid, vm->uuid, sizeof(d->uuid));
     d->type = "pv";
+    d->confined = strstr(vm->name, ".stub") ? "runs in a stub domain" : NULL;
     d->state = state_of(vm);
     d->max_kib = d->used_kib = GUEST_KIB;
     d->config = vm_config(vm);

@@ -77,7 +77,7 @@ is() {
 
 xl() { "$tool" "$@"; }
 
-# new_domain NAME: one called *.raw has a raw image
+# new_domain NAME: one called *.raw has a raw image, *.stub a stub domain
 new_domain() {
     case $1 in
     *.raw) truncate -s 2M "$work/$1" && "$host" create "$1" "xvda=$work/$1" ;;
