@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "domain.h"
 #include "mem.h"
@@ -97,49 +96,6 @@ const char *qemu_version(const struct qemu *q)
     return q->version;
 }
 
-/* Is this element of query-named-block-nodes the image in that format? */
-static bool node_matches(json_object *node, const struct stat *image,
-                         const char *format)
-{
-    struct json_at at = { "QMP", "" };
-    const char *drv, *file;
-    struct stat st;
-    struct err ignored;
-
-    return json_object_is_type(node, json_type_object) &&
-           !json_str(node, "drv", at, &drv, &ignored) &&
-           !strcmp(drv, format) &&
-           !json_str(node, "file", at, &file, &ignored) &&
-           file[0] == '/' && !stat(file, &st) &&
-           st.st_dev == image->st_dev && st.st_ino == image->st_ino;
-}
-
-static int match_nodes(json_object *nodes, const char *path,
-                       const char *format, json_object **node_r,
-                       struct err *e)
-{
-    struct stat st;
-    size_t i;
-
-    *node_r = NULL;
-    if (stat(path, &st))
-        return err_errno(e, "cannot look at %s", path);
-    for (i = 0; i < json_object_array_length(nodes); i++) {
-        json_object *node = json_object_array_get_idx(nodes, i);
-
-        if (!node_matches(node, &st, format))
-            continue;
-        if (*node_r) {
-            err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest still "
-                    "uses its emulated disks (its PV drivers are not up)",
-                    path);
-            return err_hot_only(e);
-        }
-        *node_r = node;
-    }
-    return *node_r ? 1 : 0;
-}
-
 /*
  * Flat: an element has not all that is below it within itself once more, as
  * deep and, all in all, as large as the square of the number of layers.  It
@@ -162,28 +118,6 @@ int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e)
     }
     *nodes_r = q->nodes;
     return 0;
-}
-
-int qemu_find_node(struct qemu *q, const char *path, const char *format,
-                   char **node_r, struct image_info *info, struct err *e)
-{
-    struct json_at at = { "QMP", "query-named-block-nodes" };
-    json_object *nodes, *node, *image;
-    const char *name;
-    int rc;
-
-    *node_r = NULL;
-    if (qemu_nodes(q, &nodes, e))
-        return -1;
-    rc = match_nodes(nodes, path, format, &node, e);
-    if (rc <= 0)
-        return rc;
-    if (json_str(node, "node-name", at, &name, e) ||
-        (info && (json_obj(node, "image", at, &image, e) ||
-                  image_info_parse(image, path, info, e))))
-        return -1;
-    *node_r = mem_strdup(name);
-    return 1;
 }
 
 int qemu_transaction(struct qemu *q, json_object *actions, struct err *e)

@@ -42,14 +42,6 @@ const char *qemu_version(const struct qemu *q);
  */
 int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e);
 /*
- * The node that has the image open, in this format: 1 with its name (the
- * caller's to free) and, if info is given, what it says of the image; 0 if
- * this QEMU does not have the image; -1.
- */
-int qemu_find_node(struct qemu *q, const char *path, const char *format,
-                   char **node_r, struct image_info *info, struct err *e);
-
-/*
  * One "transaction" of all actions, a JSON array that is taken over: all or
  * none of them happen.
  */

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -164,6 +165,72 @@ static bool in_use(const struct graph *g, const char *name)
     return false;
 }
 
+static int open_twice(const char *path, struct err *e)
+{
+    err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest still uses "
+            "its emulated disks (its PV drivers are not up)", path);
+    return err_hot_only(e);
+}
+
+/* Is this element of query-named-block-nodes the image in that format? */
+static bool node_matches(json_object *node, const struct stat *image,
+                         const char *format)
+{
+    const char *file = text(node, "file");
+    struct stat st;
+
+    return !strcmp(text(node, "drv"), format) &&
+           file[0] == '/' && !stat(file, &st) &&
+           st.st_dev == image->st_dev && st.st_ino == image->st_ino;
+}
+
+/*
+ * The one that the guest's disk stands on.  After a merge a node may be left
+ * that nothing stands on, and whose name, the user's path, leads elsewhere.
+ */
+static int match_nodes(const struct graph *g, const char *path,
+                       const char *format, json_object **node_r,
+                       struct err *e)
+{
+    struct stat st;
+    size_t i;
+
+    *node_r = NULL;
+    if (stat(path, &st))
+        return err_errno(e, "cannot look at %s", path);
+    for (i = 0; i < json_object_array_length(g->nodes); i++) {
+        json_object *node = json_object_array_get_idx(g->nodes, i);
+
+        if (!node_matches(node, &st, format) ||
+            !in_use(g, text(node, "node-name")))
+            continue;
+        if (*node_r)
+            return open_twice(path, e);
+        *node_r = node;
+    }
+    return *node_r ? 1 : 0;
+}
+
+int qemu_find_node(struct qemu *q, const char *path, const char *format,
+                   char **node_r, struct image_info *info, struct err *e)
+{
+    struct json_at at = { "QMP", "query-named-block-nodes" };
+    json_object *node, *image;
+    struct graph g;
+    int rc;
+
+    *node_r = NULL;
+    if (get_graph(q, &g, e) ||
+        (rc = match_nodes(&g, path, format, &node, e)) < 0 ||
+        (rc && info && (json_obj(node, "image", at, &image, e) ||
+                        image_info_parse(image, path, info, e))))
+        rc = -1;
+    else if (rc)
+        *node_r = mem_strdup(text(node, "node-name"));
+    json_object_put(g.graph);
+    return rc;
+}
+
 /* Does a node of QEMU have one of these files open, by any of its names? */
 static bool has_layer(json_object *node, const char *path, const char *link,
                       char *const *layers, size_t n)
@@ -205,12 +272,8 @@ static int find_top(const struct graph *g, const char *path,
         /* A layer that has not got the guest's writes yet, or not any more. */
         if (!in_use(g, at))
             continue;
-        if (*top_r && strcmp(*top_r, at)) {
-            err_set(e, SNAP_FAILED, "QEMU has %s open twice: the guest still "
-                    "uses its emulated disks (its PV drivers are not up)",
-                    path);
-            return err_hot_only(e);
-        }
+        if (*top_r && strcmp(*top_r, at))
+            return open_twice(path, e);
         *top_r = at;
     }
     return 0;

@@ -10,8 +10,8 @@
  */
 
 /*
- * A running QEMU's chain of nodes for a disk with layers, and its jobs: those
- * that merge two layers, and those that copy an image.
+ * A running QEMU's node of an image, its chain of nodes for a disk with layers,
+ * and its jobs: those that merge two layers, and those that copy an image.
  *
  * A layer that QEMU opened through the user's path, which is a link, has a
  * stale name as soon as the link leads elsewhere.  QEMU would open the wrong
@@ -23,6 +23,14 @@
 #define SNAPSHOT_QEMU_CHAIN_H
 
 #include "qemu.h"
+
+/*
+ * The node that has the image open, in this format: 1 with its name (the
+ * caller's to free) and, if info is given, what it says of the image; 0 if
+ * this QEMU does not have the image; -1.
+ */
+int qemu_find_node(struct qemu *q, const char *path, const char *format,
+                   char **node_r, struct image_info *info, struct err *e);
 
 struct chain_node {
     char *name;             /* of the node */
