@@ -29,7 +29,7 @@
 #include "file.h"
 #include "image.h"
 #include "mem.h"
-#include "qemu_chain.h"
+#include "qemu_job.h"
 
 static const char *copy_refuse(const struct domain_disk *disk,
                                const struct disk_request *r)

@@ -23,7 +23,7 @@
 #include "file.h"
 #include "image.h"
 #include "mem.h"
-#include "qemu_chain.h"
+#include "qemu_graph.h"
 
 static const char *internal_refuse(const struct domain_disk *disk,
                                    const struct disk_request *r)

@@ -20,7 +20,7 @@
 #include "file.h"
 #include "layer.h"
 #include "mem.h"
-#include "qemu_chain.h"
+#include "qemu_job.h"
 
 struct merge {
     struct disk_host *h;

@@ -168,6 +168,41 @@ void json_add_bool(json_object *obj, const char *key, bool b)
     json_object_object_add(obj, key, json_object_new_boolean(b));
 }
 
+const char *json_text(json_object *o, const char *key)
+{
+    struct json_at at = { "", "" };
+    const char *s = NULL;
+    struct err ignored;
+
+    if (!json_object_is_type(o, json_type_object) ||
+        json_str(o, key, at, &s, &ignored))
+        return "";
+    return s;
+}
+
+uint64_t json_number(json_object *o, const char *key)
+{
+    struct json_at at = { "", "" };
+    struct err ignored;
+    uint64_t n = 0;
+
+    if (!json_object_is_type(o, json_type_object) ||
+        json_u64(o, key, at, UINT64_MAX, &n, &ignored))
+        return 0;
+    return n;
+}
+
+json_object *json_element(json_object *arr, const char *key,
+                          const char *value)
+{
+    size_t i, n = arr ? json_object_array_length(arr) : 0;
+
+    for (i = 0; i < n; i++)
+        if (!strcmp(json_text(json_object_array_get_idx(arr, i), key), value))
+            return json_object_array_get_idx(arr, i);
+    return NULL;
+}
+
 /*
  * Local variables:
  * mode: C

@@ -58,6 +58,13 @@ int json_opt_str(json_object *obj, const char *key, struct json_at at,
 int json_opt_bool(json_object *obj, const char *key, struct json_at at,
                   bool *b_r, struct err *e);
 bool json_has(json_object *obj, const char *key);
+
+/* For what may be anything: "" or 0 if it is not there or of another type. */
+const char *json_text(json_object *o, const char *key);
+uint64_t json_number(json_object *o, const char *key);
+/* The element of an array whose "key" is that text, or NULL. */
+json_object *json_element(json_object *arr, const char *key,
+                          const char *value);
 bool json_true(json_object *obj, const char *key);
 
 /* Adders that cannot be misused: a NULL string is written as null. */

@@ -10,8 +10,7 @@
  */
 
 /*
- * A running QEMU's node of an image, its chain of nodes for a disk with layers,
- * and its jobs: those that merge two layers, and those that copy an image.
+ * A running QEMU's chain of nodes for a disk with layers.
  *
  * A layer that QEMU opened through the user's path, which is a link, has a
  * stale name as soon as the link leads elsewhere.  QEMU would open the wrong
@@ -22,15 +21,7 @@
 #ifndef SNAPSHOT_QEMU_CHAIN_H
 #define SNAPSHOT_QEMU_CHAIN_H
 
-#include "qemu.h"
-
-/*
- * The node that has the image open, in this format: 1 with its name (the
- * caller's to free) and, if info is given, what it says of the image; 0 if
- * this QEMU does not have the image; -1.
- */
-int qemu_find_node(struct qemu *q, const char *path, const char *format,
-                   char **node_r, struct image_info *info, struct err *e);
+#include "qemu_graph.h"
 
 struct chain_node {
     char *name;             /* of the node */
@@ -63,35 +54,6 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
 int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e);
 /* An action: from now on the guest writes to the layer, not to the node. */
 json_object *qemu_overlay_action(const char *node, const char *layer);
-
-/* Adds a node for an empty raw file. */
-int qemu_add_copy(struct qemu *q, const char *path, struct err *e);
-/* An action: a job copies what the node holds now into that file. */
-json_object *qemu_copy_action(const char *node, const char *path);
-/* Waits for it, unless a signal comes (interrupt.h). */
-int qemu_wait_copy(struct qemu *q, const char *path, struct err *e);
-/* Ends it, if it is there, and removes the node. */
-int qemu_drop_copy(struct qemu *q, const char *path, struct err *e);
-
-/*
- * Writes layer i-1 of the chain into layer i, which takes its place; waits.
- * i-1 is not the first.
- */
-int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
-                struct err *e);
-/* Copies layer i into layer i-1, which then stands on layer i+1; waits. */
-int qemu_pull(struct qemu *q, const struct chain *c, size_t i,
-              struct err *e);
-/*
- * Of such a job that a crash left: waits for it; cancels one that waits for
- * its end, which is then merged again.
- */
-int qemu_end_merge(struct qemu *q, const char *layer, struct err *e);
-/*
- * To be called after a merge, before the layer that was merged away is
- * removed: from then on the chain does without it, after a power cut too.
- */
-int qemu_flush_chain(struct qemu *q, const struct chain *c, struct err *e);
 
 #endif
 
