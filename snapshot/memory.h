@@ -20,7 +20,8 @@
  * A thread of low priority goes behind it, computes the checksum, compresses
  * and gives back the spool's blocks.  If that fails or a signal comes, it makes
  * libxl's next write fail (proc_bar_writes()), so that libxl gives up at once,
- * but never in the middle of its dealings with the guest.
+ * but never in the middle of its dealings with the guest.  If we are killed,
+ * libxl's helper ends at its next word to us, every 4 MiB.
  *
  * Calling sequence: memory_create(), domain_suspend(memory_fd()),
  * memory_finish(), memory_sync(), memory_close().  memory_close() alone is
