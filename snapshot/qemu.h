@@ -37,8 +37,8 @@ int qemu_cont(struct qemu *q, struct err *e);
 const char *qemu_version(const struct qemu *q);
 
 /*
- * query-named-block-nodes: an array; q's, until the next command.  Asked for
- * once, and again only after a command that is no query.
+ * query-named-block-nodes: an array; q's, until the next command that is no
+ * query, after which QEMU is asked anew.
  */
 int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e);
 /*

@@ -241,7 +241,6 @@ int qemu_pull(struct qemu *q, const struct chain *c, size_t i,
                      c->nodes[i - 1].name, args, e);
 }
 
-
 /*
  * Local variables:
  * mode: C

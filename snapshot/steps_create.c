@@ -9,7 +9,6 @@
  * GNU Lesser General Public License for more details.
  */
 
-
 /* The steps of a create: hot, live or cold. */
 
 #include <errno.h>
