@@ -21,7 +21,8 @@
 struct qemu {
     struct qmp *qmp;
     char *version;
-    json_object *nodes;     /* as told, until something changes them */
+    /* As told, until something changes them. */
+    json_object *nodes, *edges;
 };
 
 static int get_version(struct qemu *q, struct err *e)
@@ -62,17 +63,18 @@ int qemu_open(uint32_t domid, struct qemu **q_r, struct err *e)
     return rc;
 }
 
-static void forget_nodes(struct qemu *q)
+static void forget(struct qemu *q)
 {
     json_object_put(q->nodes);
-    q->nodes = NULL;
+    json_object_put(q->edges);
+    q->nodes = q->edges = NULL;
 }
 
 void qemu_close(struct qemu *q)
 {
     if (!q)
         return;
-    forget_nodes(q);
+    forget(q);
     qmp_close(q->qmp);
     free(q->version);
     free(q);
@@ -82,7 +84,7 @@ int qemu_run(struct qemu *q, const char *command, json_object *args,
              json_object **ret_r, struct err *e)
 {
     if (strncmp(command, "query-", 6) && strncmp(command, "x-debug-query", 13))
-        forget_nodes(q);
+        forget(q);
     return qmp_run(q->qmp, command, args, ret_r, e);
 }
 
@@ -112,11 +114,20 @@ int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e)
             return -1;
     }
     if (!json_object_is_type(q->nodes, json_type_array)) {
-        forget_nodes(q);
+        forget(q);
         return err_set(e, SNAP_FAILED, "QMP: query-named-block-nodes gave no "
                        "array");
     }
     *nodes_r = q->nodes;
+    return 0;
+}
+
+int qemu_edges(struct qemu *q, json_object **edges_r, struct err *e)
+{
+    if (!q->edges &&
+        qemu_run(q, "x-debug-query-block-graph", NULL, &q->edges, e))
+        return -1;
+    *edges_r = q->edges;
     return 0;
 }
 

@@ -37,10 +37,12 @@ int qemu_cont(struct qemu *q, struct err *e);
 const char *qemu_version(const struct qemu *q);
 
 /*
- * query-named-block-nodes: an array; q's, until the next command that is no
- * query, after which QEMU is asked anew.
+ * query-named-block-nodes, an array, and x-debug-query-block-graph, whatever
+ * it gave: q's, until the next command that is no query, after which QEMU is
+ * asked anew.
  */
 int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e);
+int qemu_edges(struct qemu *q, json_object **edges_r, struct err *e);
 /*
  * One "transaction" of all actions, a JSON array that is taken over: all or
  * none of them happen.

@@ -120,19 +120,17 @@ static void take_edges(struct graph *g, json_object *graph,
 
 int graph_get(struct qemu *q, struct graph *g, struct err *e)
 {
-    json_object *nodes, *graph = NULL;
+    json_object *nodes, *graph;
     struct id *ids;
     size_t n;
 
     memset(g, 0, sizeof(*g));
-    if (qemu_nodes(q, &nodes, e) ||
-        qemu_run(q, "x-debug-query-block-graph", NULL, &graph, e))
+    if (qemu_nodes(q, &nodes, e) || qemu_edges(q, &graph, e))
         return -1;
     take_nodes(g, nodes);
     ids = take_ids(g, graph, &n);
     take_edges(g, graph, ids, n);
     free(ids);
-    json_object_put(graph);
     return 0;
 }
 
