@@ -5,7 +5,9 @@ comma := ,
 # Those that need Xen's libxlutil to link, but no Xen to run.
 UNIT_XEN = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cfg.c))
 UNIT_HELPERS = unit nodomain fixture
-UNIT_NAMES = $(filter-out $(UNIT_HELPERS),$(patsubst tests/unit/%.c,%,\
+# Of the tests with a damaged store alone.
+UNIT_BAD = badinput badfiles badjournal
+UNIT_NAMES = $(filter-out $(UNIT_HELPERS) badstore,$(patsubst tests/unit/%.c,%,\
 	$(wildcard tests/unit/*.c)))
 UNIT_TESTS = $(addprefix $(BUILD)/tests/unit/,$(UNIT_NAMES))
 UNIT_COMMON = $(call objs,$(addprefix tests/unit/,$(UNIT_HELPERS:=.c)))
@@ -37,6 +39,7 @@ $(BUILD)/tests/unit/sys/%.o: snapshot/%.c | need-build
 $(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qmp.o
 $(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/volume.o
 $(BUILD)/tests/unit/cfg: $(BUILD)/snapshot/cfg.o
+$(addprefix $(BUILD)/tests/unit/,$(UNIT_BAD)): $(BUILD)/tests/unit/badstore.o
 # What needs devices of LVM's, the test does itself.
 $(BUILD)/tests/unit/disk_lvm: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
 	volume_of_path volume_is_named_by cow_put_back)
