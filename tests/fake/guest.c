@@ -9,6 +9,7 @@
  * GNU Lesser General Public License for more details.
  */
 
+#include <errno.h>
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,8 @@ static int all(int fd, void *buf, size_t len, bool out)
         ssize_t n = out ? send(fd, p, len, MSG_NOSIGNAL) :
                     recv(fd, p, len, 0);
 
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n <= 0)
             return -1;
         p += n;
