@@ -1,4 +1,4 @@
-# The benchmark: writes BENCHMARKS.md, in half an hour at most.
+# The benchmark: writes BENCHMARKS.md, in about half an hour.
 
 BENCH_STORE = $(BUILD)/bench/store
 
