@@ -5,7 +5,7 @@ comma := ,
 # Those that need Xen's libxlutil to link, but no Xen to run.
 UNIT_XEN = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cfg.c))
 UNIT_HELPERS = unit nodomain fixture
-# Of the tests with a damaged store alone.
+# These share badstore.c.
 UNIT_BAD = badinput badfiles badjournal
 UNIT_NAMES = $(filter-out $(UNIT_HELPERS) badstore,$(patsubst tests/unit/%.c,%,\
 	$(wildcard tests/unit/*.c)))
