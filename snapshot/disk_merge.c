@@ -67,7 +67,9 @@ static int look_at_qemu(struct merge *m, struct err *e)
     if (!m->h->running)
         return 0;
     m->q = disk_host_qemu(m->h, e);
-    rc = m->q ? is_new_layer(m, e) : -1;
+    rc = m->q ? qemu_drop_first(m->q, m->d->path, m->d->link, e) : -1;
+    if (!rc)
+        rc = is_new_layer(m, e);
     live = rc < 0 ? NULL : rc ? mem_strdup(m->d->overlay) :
            layer_live(m->d->link, e);
     rc = live ? qemu_chain(m->q, m->d->path, m->d->link, live, &m->chain, e) :
@@ -180,7 +182,8 @@ static int rename_backing(struct merge *m, const char *layer,
 static int drop(struct merge *m, const char *layer, struct err *e)
 {
     if (m->q && (qemu_flush_chain(m->q, &m->chain, e) ||
-                 qemu_drop_layer(m->q, layer, e)))
+                 qemu_drop_layer(m->q, layer, e) ||
+                 qemu_drop_first(m->q, m->d->path, m->d->link, e)))
         return -1;
     return layer_unlink(layer, e);
 }

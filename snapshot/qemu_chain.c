@@ -90,7 +90,7 @@ static int find_top(const struct graph *g, const struct layers *l,
         while (g->nodes[at].above != GRAPH_NONE && steps++ < g->n)
             at = g->nodes[at].above;
         /* A layer that has not got the guest's writes yet, or not any more. */
-        if (!g->nodes[at].used)
+        if (!g->nodes[at].parents)
             continue;
         if (*top_r != GRAPH_NONE && *top_r != at)
             return graph_open_twice(l->path, e);
@@ -117,6 +117,7 @@ static int match(const struct graph *g, size_t top, const struct layers *l,
         c->nodes[i].name = mem_strdup(g->nodes[at].name);
         c->nodes[i].path = mem_strdup(l->files[skip + i]);
         c->nodes[i].stale = !is_layer(&g->nodes[at], l, skip + i);
+        c->nodes[i].shared = g->nodes[at].parents > 1;
     }
     return 0;
 }
@@ -197,17 +198,41 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
     return qemu_run(q, "blockdev-add", args, NULL, e);
 }
 
+static int drop_node(struct qemu *q, const char *name, struct err *e)
+{
+    json_object *args = json_object_new_object();
+
+    json_add_str(args, "node-name", name);
+    return qemu_run(q, "blockdev-del", args, NULL, e);
+}
+
 int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e)
 {
-    json_object *args, *nodes;
+    json_object *nodes;
     char *name = qemu_node_name(layer);
     int rc = qemu_nodes(q, &nodes, e);
 
-    if (!rc && json_element(nodes, "node-name", name)) {
-        args = json_object_new_object();
-        json_add_str(args, "node-name", name);
-        rc = qemu_run(q, "blockdev-del", args, NULL, e);
-    }
+    if (!rc && json_element(nodes, "node-name", name))
+        rc = drop_node(q, name, e);
+    free(name);
+    return rc;
+}
+
+int qemu_drop_first(struct qemu *q, const char *path, const char *link,
+                    struct err *e)
+{
+    struct layers l = { .path = path, .link = link };
+    struct graph g = { 0 };
+    char *name = NULL;
+    size_t i;
+    int rc = graph_get(q, &g, e);
+
+    for (i = 0; !rc && !name && i < g.n; i++)
+        if (!g.nodes[i].parents && has_layer(&g.nodes[i], &l))
+            name = mem_strdup(g.nodes[i].name);
+    graph_free(&g);
+    if (name)
+        rc = drop_node(q, name, e);
     free(name);
     return rc;
 }

@@ -27,6 +27,7 @@ struct chain_node {
     char *name;             /* of the node */
     char *path;             /* of its layer */
     bool stale;
+    bool shared;            /* not only the node before it stands on it */
 };
 
 struct chain {
@@ -52,6 +53,12 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
                    struct err *e);
 /* Removes our node of a layer, if it is there. */
 int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e);
+/*
+ * Removes the node that QEMU began with for the disk, if a merge has taken it
+ * out of the chain: it would keep all layers below it open, and in the way.
+ */
+int qemu_drop_first(struct qemu *q, const char *path, const char *link,
+                    struct err *e);
 /* An action: from now on the guest writes to the layer, not to the node. */
 json_object *qemu_overlay_action(const char *node, const char *layer);
 

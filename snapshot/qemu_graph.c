@@ -110,7 +110,7 @@ static void take_edges(struct graph *g, json_object *graph,
 
         if (child == GRAPH_NONE)
             continue;
-        g->nodes[child].used = true;
+        g->nodes[child].parents++;
         if (parent == GRAPH_NONE || strcmp(json_text(o, "name"), "backing"))
             continue;
         g->nodes[child].above = parent;
@@ -171,7 +171,7 @@ static int find(const struct graph *g, const char *path, const char *format,
     if (stat(path, &st))
         return err_errno(e, "cannot look at %s", path);
     for (i = 0; i < g->n; i++) {
-        if (!g->nodes[i].used || !has_image(&g->nodes[i], &st, format))
+        if (!g->nodes[i].parents || !has_image(&g->nodes[i], &st, format))
             continue;
         if (*node_r)
             return graph_open_twice(path, e);

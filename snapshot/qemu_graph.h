@@ -28,7 +28,7 @@ struct graph_node {
     const char *driver;
     json_object *info;          /* of query-named-block-nodes */
     size_t above, below;        /* the neighbours in a chain of layers */
-    bool used;                  /* something stands on it: a disk, a node */
+    size_t parents;             /* what stands on it: disks, nodes, jobs */
 };
 
 struct graph {

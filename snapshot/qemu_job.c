@@ -216,8 +216,17 @@ int qemu_drop_copy(struct qemu *q, const char *path, struct err *e)
 int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
                 struct err *e)
 {
-    json_object *args = json_object_new_object();
+    json_object *args;
 
+    /*
+     * QEMU turns all that stands on the upper one to the lower one, and dies
+     * of it if there is one that it cannot open for writing.
+     */
+    if (c->nodes[i - 1].shared)
+        return err_set(e, SNAP_FAILED, "something else in QEMU uses %s, a "
+                       "backup perhaps: try again when that is over",
+                       c->nodes[i - 1].path);
+    args = json_object_new_object();
     json_add_str(args, "device", c->nodes[0].name);
     json_add_str(args, "top-node", c->nodes[i - 1].name);
     json_add_str(args, "base-node", c->nodes[i].name);

@@ -62,6 +62,15 @@ const struct op ops[] = {
       .setup = { { CREATE, DOMAIN, "n1" }, TICK, { CREATE, DOMAIN, "n2" },
                  TICK, { CREATE, DOMAIN, "n3" }, TICK },
       .also = "qmp", .snapshot = "n2" },
+    /* The layer is the one that QEMU opened by the link. */
+    { "delete-first", { DELETE, DOMAIN, "n1" }, TREE,
+      .setup = { { CREATE, DOMAIN, "n1" }, TICK }, .also = "qmp",
+      .snapshot = "n1" },
+    /* Those that QEMU began with above it are gone. */
+    { "delete-lowest", { DELETE, DOMAIN, "s1" }, TREE,
+      .setup = { { CREATE, DOMAIN, "n1" }, TICK, { DELETE, DOMAIN, "n1" },
+                 { DELETE, DOMAIN, "s4" }, { DELETE, DOMAIN, "s3" } },
+      .also = "qmp", .snapshot = "s1" },
     { "delete-last", { DELETE, DOMAIN, "s1" }, ONE, .also = "qmp",
       .snapshot = "s1" },
     { "delete-off", { DELETE, DOMAIN, "s2" }, TREE, .off = true, .all = true,

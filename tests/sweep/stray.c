@@ -110,6 +110,42 @@ static void stray_in(const char *dir, int depth, struct text *why)
     free(list);
 }
 
+/* An image that is deleted takes its space until QEMU lets go of it. */
+static void stray_open(pid_t qemu, struct text *why)
+{
+    char *dir = mem_printf("/proc/%d/fd", (int)qemu);
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, NULL), i;
+
+    for (i = 0; i < n; i++) {
+        char *path = mem_printf("%s/%s", dir, list[i]->d_name);
+        char file[4096];
+        ssize_t len = readlink(path, file, sizeof(file) - 1);
+
+        file[len > 0 ? len : 0] = '\0';
+        if (strstr(file, "/images/") && strstr(file, " (deleted)"))
+            text_add(why, "QEMU still has %s open; ", file);
+        free(path);
+        free(list[i]);
+    }
+    free(list);
+    free(dir);
+}
+
+static void stray_processes(struct text *why)
+{
+    struct vm vm;
+
+    if (vm_find(DOMAIN, &vm) && strcmp(vm.state, "shutdown")) {
+        if (!process_is(vm.monitor, "xl"))
+            text_add(why, "xl's monitor is gone; ");
+        else if (process_letter(vm.monitor) == 'T')
+            text_add(why, "xl's monitor is stopped; ");
+        stray_open(vm.qemu, why);
+    }
+    vm_free(&vm);
+}
+
 void scene_strays(struct scene *s, struct text *why)
 {
     char *store = scene_path(s, "store");
@@ -117,7 +153,6 @@ void scene_strays(struct scene *s, struct text *why)
     struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     int fd = open(lock, O_RDWR | O_CLOEXEC);
     char *place = scene_path(s, PLACE);
-    struct vm vm;
 
     stray_in(store, 0, why);
     stray_in(place, 1, why);
@@ -127,13 +162,7 @@ void scene_strays(struct scene *s, struct text *why)
         text_add(why, "process %d holds the lock; ", (int)fl.l_pid);
     if (fd >= 0)
         close(fd);
-    if (vm_find(DOMAIN, &vm) && strcmp(vm.state, "shutdown")) {
-        if (!process_is(vm.monitor, "xl"))
-            text_add(why, "xl's monitor is gone; ");
-        else if (process_letter(vm.monitor) == 'T')
-            text_add(why, "xl's monitor is stopped; ");
-    }
-    vm_free(&vm);
+    stray_processes(why);
     free(lock);
     free(store);
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# rewind.sh: snapshots of g1 and the way back to them, for kinds.sh and lvm.sh.
+# rewind.sh: snapshots of g1 and the way back to them, for kinds.sh, lvm.sh and
+# layers.test.
 # The caller has $type, a word for its lines, $boot, the boot id of the guest,
 # the associative arrays $before and $after, and perhaps $wish, one more word
 # for each create.
