@@ -110,8 +110,34 @@ static void stray_in(const char *dir, int depth, struct text *why)
     free(list);
 }
 
-/* An image that is deleted takes its space until QEMU lets go of it. */
-static void stray_open(pid_t qemu, struct text *why)
+/* Has the open file a name in the images' folder, perhaps a new one? */
+static bool has_name(struct scene *s, const char *fd)
+{
+    char *dir = scene_path(s, "images");
+    struct dirent **list = NULL;
+    int n = scandir(dir, &list, not_dots, NULL), i;
+    struct stat st, image;
+    bool known = false;
+
+    if (stat(fd, &st))
+        memset(&st, 0, sizeof(st));
+    for (i = 0; i < n; i++) {
+        char *path = mem_printf("%s/%s", dir, list[i]->d_name);
+
+        known |= !stat(path, &image) && image.st_ino == st.st_ino;
+        free(path);
+        free(list[i]);
+    }
+    free(list);
+    free(dir);
+    return known;
+}
+
+/*
+ * An image that is deleted takes its space until QEMU lets go of it.  The
+ * link count does not tell: the scene may have a second name for it.
+ */
+static void stray_open(struct scene *s, pid_t qemu, struct text *why)
 {
     char *dir = mem_printf("/proc/%d/fd", (int)qemu);
     struct dirent **list = NULL;
@@ -123,7 +149,8 @@ static void stray_open(pid_t qemu, struct text *why)
         ssize_t len = readlink(path, file, sizeof(file) - 1);
 
         file[len > 0 ? len : 0] = '\0';
-        if (strstr(file, "/images/") && strstr(file, " (deleted)"))
+        if (strstr(file, "/images/") && strstr(file, " (deleted)") &&
+            !has_name(s, path))
             text_add(why, "QEMU still has %s open; ", file);
         free(path);
         free(list[i]);
@@ -132,7 +159,7 @@ static void stray_open(pid_t qemu, struct text *why)
     free(dir);
 }
 
-static void stray_processes(struct text *why)
+static void stray_processes(struct scene *s, struct text *why)
 {
     struct vm vm;
 
@@ -141,7 +168,7 @@ static void stray_processes(struct text *why)
             text_add(why, "xl's monitor is gone; ");
         else if (process_letter(vm.monitor) == 'T')
             text_add(why, "xl's monitor is stopped; ");
-        stray_open(vm.qemu, why);
+        stray_open(s, vm.qemu, why);
     }
     vm_free(&vm);
 }
@@ -162,7 +189,7 @@ void scene_strays(struct scene *s, struct text *why)
         text_add(why, "process %d holds the lock; ", (int)fl.l_pid);
     if (fd >= 0)
         close(fd);
-    stray_processes(why);
+    stray_processes(s, why);
     free(lock);
     free(store);
 }
