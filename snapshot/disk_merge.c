@@ -67,9 +67,7 @@ static int look_at_qemu(struct merge *m, struct err *e)
     if (!m->h->running)
         return 0;
     m->q = disk_host_qemu(m->h, e);
-    rc = m->q ? qemu_drop_first(m->q, m->d->path, m->d->link, e) : -1;
-    if (!rc)
-        rc = is_new_layer(m, e);
+    rc = m->q ? is_new_layer(m, e) : -1;
     live = rc < 0 ? NULL : rc ? mem_strdup(m->d->overlay) :
            layer_live(m->d->link, e);
     rc = live ? qemu_chain(m->q, m->d->path, m->d->link, live, &m->chain, e) :
@@ -408,7 +406,8 @@ static int merge(struct merge *m, struct err *e)
     int rc;
 
     if (h->running && (!disk_host_qemu(h, e) ||
-                       qemu_end_merge(h->qemu, m->d->part, e)))
+                       qemu_end_merge(h->qemu, m->d->part, e) ||
+                       qemu_drop_first(h->qemu, m->d->path, m->d->link, e)))
         return -1;
     if (look_at_qemu(m, e))
         return -1;

@@ -223,8 +223,8 @@ int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
      * of it if there is one that it cannot open for writing.
      */
     if (c->nodes[i - 1].shared)
-        return err_set(e, SNAP_FAILED, "something else in QEMU uses %s, a "
-                       "backup perhaps: try again when that is over",
+        return err_set(e, SNAP_FAILED, "something else in QEMU uses %s, "
+                       "perhaps a backup, which has to end first",
                        c->nodes[i - 1].path);
     args = json_object_new_object();
     json_add_str(args, "device", c->nodes[0].name);
