@@ -1,13 +1,4 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
  * The command line of snapshots: parses, calls the engine (snapshot/), and
@@ -28,9 +19,9 @@
 #include "xl_snapshot.h"
 
 #include "snapshot/cfg.h"
-#include "snapshot/clock.h"
-#include "snapshot/domain.h"
-#include "snapshot/name.h"
+#include "snapshot/sys/clock.h"
+#include "snapshot/xen/domain.h"
+#include "snapshot/sys/name.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/show.h"
 

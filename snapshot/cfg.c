@@ -1,13 +1,4 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 #include <ctype.h>
 #include <errno.h>
@@ -19,8 +10,9 @@
 #include <libxlutil.h>
 
 #include "cfg.h"
-#include "disk.h"
-#include "mem.h"
+#include "disk/disk.h"
+#include "sys/err.h"
+#include "sys/mem.h"
 
 #define FILE_MAX (1u << 20)
 

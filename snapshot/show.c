@@ -1,13 +1,4 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,9 +6,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "mem.h"
 #include "show.h"
-#include "text.h"
+#include "store/meta.h"
+#include "store/tree.h"
+#include "sys/json.h"
+#include "sys/mem.h"
+#include "sys/text.h"
 
 /* A table fits this; names longer than NAME_COLUMNS get a line of their own. */
 #define COLUMNS 80

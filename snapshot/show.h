@@ -1,20 +1,11 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 /* Snapshots for people and for scripts: table, tree, names, JSON. */
 
 #ifndef SNAPSHOT_SHOW_H
 #define SNAPSHOT_SHOW_H
 
-#include "tree.h"
+#include "store/tree.h"
 
 enum show_style { SHOW_TABLE, SHOW_LONG, SHOW_TREE, SHOW_NAMES, SHOW_JSON };
 

@@ -1,13 +1,4 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
  * The engine's front: the four operations (DESIGN section 4).  Everything
@@ -20,10 +11,10 @@
 #ifndef SNAPSHOT_SNAPSHOT_H
 #define SNAPSHOT_SNAPSHOT_H
 
-#include "plan.h"
-#include "report.h"
-#include "retain.h"
-#include "tree.h"
+#include "txn/plan.h"
+#include "sys/report.h"
+#include "op/retain.h"
+#include "store/tree.h"
 
 struct snap_env {
     const char *root;           /* of the store: STORE_ROOT */

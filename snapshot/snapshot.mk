@@ -1,12 +1,14 @@
 # What it takes to build the commands, beside xl (Makefile) and in it (xl.mk).
 
-SNAPSHOT_SRCS = xl_snapshot.c $(sort $(wildcard snapshot/*.c))
+SNAPSHOT_SRCS = xl_snapshot.c \
+	$(sort $(wildcard snapshot/*.c snapshot/*/*.c))
 
 # pkg-config's names: libraries, and what is compiled in from its header.
 SNAPSHOT_PKGS = json-c libzstd
 SNAPSHOT_HEADERS = libxxhash
 
-SNAPSHOT_CFLAGS = -D_GNU_SOURCE -pthread $(shell \
+# -iquote: <sys/file.h> is still the C library's.
+SNAPSHOT_CFLAGS = -D_GNU_SOURCE -iquote snapshot -pthread $(shell \
 	pkg-config --cflags $(SNAPSHOT_PKGS) $(SNAPSHOT_HEADERS) 2>/dev/null)
 SNAPSHOT_LIBS = -pthread $(shell \
 	pkg-config --libs $(SNAPSHOT_PKGS) 2>/dev/null)

@@ -22,4 +22,4 @@ uninstall-snapshot:
 
 clean: clean-snapshot
 clean-snapshot:
-	$(RM) snapshot/*.o
+	$(RM) snapshot/*.o snapshot/*/*.o

@@ -1,13 +1,4 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
  * Large stores, for the benchmark: the engine itself, without Xen.
@@ -25,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snapshot/clock.h"
-#include "snapshot/file.h"
-#include "snapshot/mem.h"
+#include "snapshot/sys/clock.h"
+#include "snapshot/sys/file.h"
+#include "snapshot/sys/mem.h"
 #include "snapshot/show.h"
 #include "snapshot/snapshot.h"
 

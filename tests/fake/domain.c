@@ -1,15 +1,6 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
-/* snapshot/domain.h on the fake host (host.h), in place of libxl. */
+/* snapshot/xen/domain.h on the fake host (host.h), in place of libxl. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,9 +11,9 @@
 #include "fault.h"
 #include "host.h"
 #include "stream.h"
-#include "snapshot/domain.h"
-#include "snapshot/mem.h"
-#include "snapshot/proc.h"
+#include "snapshot/xen/domain.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/sys/proc.h"
 
 #define GUEST_KIB 8192
 #define FREE_KIB (1u << 20)
@@ -284,7 +275,7 @@ int domain_destroy(uint32_t domid, struct err *e)
     return fault == FAULT_LOST ? failed(e, domid, "destroy") : 0;
 }
 
-/* As snapshot/domain.c does it; the xl is the fake host's. */
+/* As snapshot/xen/domain.c does it; the xl is the fake host's. */
 int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
                    void *arg, struct err *e)
 {

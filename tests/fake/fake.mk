@@ -13,8 +13,8 @@ FAKE_WRAP = write read fsync openat64 open64 renameat unlinkat mkdirat \
 FAKE_WRAP_FLAGS = $(addprefix -Wl$(comma)--wrap=,$(FAKE_WRAP))
 
 FAKE_HOST = tests/fake/host.c tests/fake/guest.c tests/fake/spec.c \
-	tests/fake/build.c snapshot/mem.c snapshot/json.c snapshot/err.c \
-	snapshot/text.c
+	tests/fake/build.c \
+	$(addprefix snapshot/sys/,mem.c json.c err.c text.c)
 FAKE_FAULTS = tests/fake/fault.c tests/fake/point.c
 FAKE_PROGRAM = $(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) snapshot/cfg.c \
 	front/main.c front/cmdtable.c xl_snapshot.c \

@@ -1,13 +1,4 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
  * A host that plays Xen for the tests: domains whose state outlives every
@@ -34,7 +25,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "snapshot/json.h"
+#include "snapshot/sys/json.h"
 
 #define VM_DISKS 8
 /* Bytes of recognisable data in a save stream: more than any pipe takes. */

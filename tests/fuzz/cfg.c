@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "snapshot/cfg.h"
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

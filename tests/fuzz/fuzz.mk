@@ -25,7 +25,7 @@ $(FUZZ_ENGINE): $(call fuzz_objs,$(ENGINE_SRCS) snapshot/cfg.c \
 		tests/unit/nodomain.c)
 	$(call say,AR,$@)
 	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 
 $(FUZZ_TESTS): $(FUZZ_DIR)/fuzz-%: $(FUZZ_DIR)/tests/fuzz/%.o $(FUZZ_ENGINE)
 	$(call say,LD,$@)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "snapshot/image.h"
+#include "snapshot/image/image.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -13,9 +13,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "snapshot/file.h"
-#include "snapshot/job.h"
-#include "snapshot/journal.h"
+#include "snapshot/sys/file.h"
+#include "snapshot/txn/job.h"
+#include "snapshot/txn/journal.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct store st;

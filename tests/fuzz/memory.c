@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "snapshot/memory.h"
+#include "snapshot/memory/memory.h"
 #include "tests/fuzz/fuzz.h"
 
 #define MAX_SIZE (4u << 20)

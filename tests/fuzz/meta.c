@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "snapshot/meta.h"
+#include "snapshot/store/meta.h"
 #include "tests/fuzz/fuzz.h"
 
 static void again(const struct snapshot *s)

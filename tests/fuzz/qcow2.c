@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/qcow2.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/image/qcow2.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

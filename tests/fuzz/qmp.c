@@ -1,6 +1,6 @@
 /* QMP framing: the first byte is the size of the pieces that arrive. */
 
-#include "snapshot/qmp_frame.h"
+#include "snapshot/qemu/qmp_frame.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Takes all objects there are; false after an error. */

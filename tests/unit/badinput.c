@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/badstore.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"

@@ -7,9 +7,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "snapshot/job.h"
-#include "snapshot/journal.h"
-#include "snapshot/mem.h"
+#include "snapshot/txn/job.h"
+#include "snapshot/txn/journal.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/badstore.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"

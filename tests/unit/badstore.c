@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/badstore.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "snapshot/cfg.h"
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/unit.h"
 
 static char *file;

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/cow.h"
-#include "snapshot/mem.h"
+#include "snapshot/disk/cow.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/unit.h"
 
 #define CHUNK 4096u

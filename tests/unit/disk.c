@@ -1,13 +1,4 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 
 /* Which kind of snapshot a disk gets, and the layers of external ones. */
@@ -17,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snapshot/disk.h"
-#include "snapshot/image.h"
-#include "snapshot/layer.h"
-#include "snapshot/mem.h"
-#include "snapshot/name.h"
+#include "snapshot/disk/disk.h"
+#include "snapshot/image/image.h"
+#include "snapshot/image/layer.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/sys/name.h"
 #include "tests/unit/unit.h"
 
 #define UNIQUE "0badcafe"
@@ -178,7 +169,6 @@ int main(void)
     layers();
     return unit_done();
 }
-
 
 /*
  * Local variables:

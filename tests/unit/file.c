@@ -5,8 +5,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "snapshot/file.h"
-#include "snapshot/mem.h"
+#include "snapshot/sys/file.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/unit.h"
 
 static int dirfd;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/fixture.h"
 
 char *fixture_text(const char *name, const char *parent)

@@ -3,7 +3,7 @@
 #ifndef TESTS_FIXTURE_H
 #define TESTS_FIXTURE_H
 
-#include "snapshot/meta.h"
+#include "snapshot/store/meta.h"
 
 /*
  * A valid snapshot.json with every key there is, and one of each type of

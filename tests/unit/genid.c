@@ -1,11 +1,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/genid.h"
-#include "snapshot/json.h"
-#include "snapshot/json_scan.h"
-#include "snapshot/mem.h"
-#include "snapshot/memory_file.h"
+#include "snapshot/memory/genid.h"
+#include "snapshot/sys/json.h"
+#include "snapshot/store/json_scan.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/memory/save_file.h"
 #include "tests/unit/unit.h"
 
 #define PAGES "the guest's pages"

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "snapshot/image.h"
-#include "snapshot/mem.h"
+#include "snapshot/image/image.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/unit.h"
 
 static int parse(const char *text, struct image_info *info, struct err *e)

@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snapshot/job.h"
-#include "snapshot/journal.h"
-#include "snapshot/mem.h"
+#include "snapshot/txn/job.h"
+#include "snapshot/txn/journal.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

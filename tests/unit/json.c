@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/json.h"
-#include "snapshot/mem.h"
+#include "snapshot/sys/json.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/unit.h"
 
 static json_object *parse(const char *text, struct err *e)

@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/json_scan.h"
-#include "snapshot/json.h"
-#include "snapshot/mem.h"
+#include "snapshot/store/json_scan.h"
+#include "snapshot/sys/json.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/unit.h"
 
 static bool finds(const char *text, const char *want)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "snapshot/snapshot.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"

@@ -7,11 +7,11 @@
 
 #include <zstd.h>
 
-#include "snapshot/file.h"
-#include "snapshot/mem.h"
-#include "snapshot/memory.h"
-#include "snapshot/memory_file.h"
-#include "snapshot/proc.h"
+#include "snapshot/sys/file.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/memory/memory.h"
+#include "snapshot/memory/save_file.h"
+#include "snapshot/sys/proc.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/meta.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/store/meta.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/name.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/sys/name.h"
 #include "tests/unit/unit.h"
 
 /* 2026-11-23 01:02:03 UTC */

@@ -1,9 +1,9 @@
-/* In place of snapshot/domain.c: no Xen, and no domain of any name. */
+/* In place of snapshot/xen/domain.c: no Xen, and no domain of any name. */
 
 #include <string.h>
 
-#include "snapshot/domain.h"
-#include "snapshot/mem.h"
+#include "snapshot/xen/domain.h"
+#include "snapshot/sys/mem.h"
 
 static int none(struct err *e)
 {

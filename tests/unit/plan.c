@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/plan.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/txn/plan.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

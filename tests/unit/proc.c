@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snapshot/clock.h"
-#include "snapshot/interrupt.h"
-#include "snapshot/mem.h"
-#include "snapshot/proc.h"
+#include "snapshot/sys/clock.h"
+#include "snapshot/sys/interrupt.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/sys/proc.h"
 #include "tests/unit/unit.h"
 
 /* Runs a script of the shell, which the engine itself never does. */

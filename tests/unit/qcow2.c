@@ -1,20 +1,11 @@
-/*
- * This program is free software; you can redistribute it and/or modify
- * it under the terms of the GNU Lesser General Public License as published
- * by the Free Software Foundation; version 2.1 only.
- *
- * This program is distributed in the hope that it will be useful,
- * but WITHOUT ANY WARRANTY; without even the implied warranty of
- * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
- * GNU Lesser General Public License for more details.
- */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/qcow2.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/image/qcow2.h"
 #include "tests/unit/unit.h"
 
 /* The first 4 KiB of an image; offsets as in QEMU's docs/interop/qcow2.txt. */

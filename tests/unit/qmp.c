@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "snapshot/clock.h"
-#include "snapshot/mem.h"
-#include "snapshot/qmp.h"
+#include "snapshot/sys/clock.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/qemu/qmp.h"
 #include "tests/unit/unit.h"
 
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"

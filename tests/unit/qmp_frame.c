@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/qmp_frame.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/qemu/qmp_frame.h"
 #include "tests/unit/unit.h"
 
 static const char *plain(json_object *o)

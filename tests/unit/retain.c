@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/retain.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/op/retain.h"
 #include "tests/unit/unit.h"
 
 #define MAX_ITEMS 400

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "snapshot/show.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"

@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "snapshot/clock.h"
-#include "snapshot/mem.h"
-#include "snapshot/store.h"
+#include "snapshot/sys/clock.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/store/store.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

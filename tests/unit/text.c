@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/json.h"
-#include "snapshot/mem.h"
-#include "snapshot/text.h"
+#include "snapshot/sys/json.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/sys/text.h"
 #include "tests/unit/unit.h"
 
 static void clean_is(const char *text, const char *want, const char *what)

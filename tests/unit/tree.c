@@ -2,9 +2,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "snapshot/clock.h"
-#include "snapshot/mem.h"
-#include "snapshot/tree.h"
+#include "snapshot/sys/clock.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/store/tree.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

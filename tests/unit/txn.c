@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snapshot/interrupt.h"
-#include "snapshot/journal.h"
-#include "snapshot/mem.h"
-#include "snapshot/steps.h"
-#include "snapshot/txn.h"
+#include "snapshot/sys/interrupt.h"
+#include "snapshot/txn/journal.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/txn/steps.h"
+#include "snapshot/txn/txn.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "snapshot/mem.h"
+#include "snapshot/sys/mem.h"
 #include "tests/unit/unit.h"
 
 static unsigned passed, failed;

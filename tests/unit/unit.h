@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "snapshot/err.h"
+#include "snapshot/sys/err.h"
 
 /* More room under valgrind or a sanitizer. */
 #define UNIT_LIMIT_S 300

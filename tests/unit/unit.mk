@@ -21,7 +21,7 @@ $(UNIT_ENGINE): $(ENGINE_OBJS)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 
 # What waits for 30 s in an operation waits for 1 s in its test.
 $(BUILD)/tests/unit/short/%.o: snapshot/%.c | need-build
@@ -36,12 +36,12 @@ $(BUILD)/tests/unit/sys/%.o: snapshot/%.c | need-build
 	$(Q)$(CC) $(ALL_CFLAGS) -include tests/unit/volume_sys.h -MMD -MP -c \
 		-o $@ $<
 
-$(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qmp.o
-$(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/volume.o
+$(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qemu/qmp.o
+$(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/disk/volume.o
 $(BUILD)/tests/unit/cfg: $(BUILD)/snapshot/cfg.o
 $(addprefix $(BUILD)/tests/unit/,$(UNIT_BAD)): $(BUILD)/tests/unit/badstore.o
 # What needs devices of LVM's, the test does itself.
-$(BUILD)/tests/unit/disk_lvm: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
+$(BUILD)/tests/unit/lvm: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
 	volume_of_path volume_is_named_by cow_put_back)
 
 $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_COMMON) \

@@ -4,9 +4,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "snapshot/mem.h"
-#include "snapshot/name.h"
-#include "snapshot/volume.h"
+#include "snapshot/sys/mem.h"
+#include "snapshot/sys/name.h"
+#include "snapshot/disk/volume.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/volume_sys.h"
 

@@ -13,7 +13,7 @@ XEN_FULL_PROGRAMS = $(XEN_PROGRAMS) tests/xen/bed.sh
 
 # The real program, with the fault points of tests/fake/spec.h.
 XEN_FAULTS = $(BUILD)/faults
-XEN_FAULT_SRCS = $(shell grep -l '"fault.h"' snapshot/*.c) \
+XEN_FAULT_SRCS = $(shell grep -l '"txn/fault.h"' snapshot/*/*.c) \
 	tests/fake/point.c tests/fake/spec.c
 XEN_FAULT_OBJS = $(patsubst %.c,$(XEN_FAULTS)/obj/%.o,$(XEN_FAULT_SRCS))
 

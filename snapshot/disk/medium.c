@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "disk/medium.h"
+#include "disk/volume.h"
+#include "image/layer.h"
+#include "sys/err.h"
+#include "sys/mem.h"
+
+static int probe_block(struct domain_disk *disk, struct err *e)
+{
+    const struct volume *v;
+    struct volumes vs;
+    char *name;
+    int rc = volume_of_path(disk->path, &name, e);
+
+    disk->medium = MEDIUM_BLOCK;
+    if (rc <= 0)
+        return rc;
+    rc = volumes_read_beside(name, &vs, e);
+    if (rc) {
+        free(name);
+        return -1;
+    }
+    v = volumes_find(&vs, name);
+    if (v) {
+        disk->medium = v->thin ? MEDIUM_LVM_THIN : MEDIUM_LVM;
+        disk->volume = name;
+    } else {
+        free(name);
+    }
+    volumes_free(&vs);
+    return 0;
+}
+
+static int probe(struct domain_disk *disk, struct err *e)
+{
+    struct stat st;
+
+    free(disk->live);
+    disk->live = realpath(disk->path, NULL);
+    if (!disk->live)
+        disk->live = mem_strdup(disk->path);
+    free(disk->link);
+    disk->link = layer_find_link(disk->path);
+    free(disk->volume);
+    disk->volume = NULL;
+    disk->medium = MEDIUM_UNKNOWN;
+    if (disk->foreign || !disk->path[0] || stat(disk->path, &st))
+        return 0;           /* the check of its kind says what is wrong */
+    if (S_ISREG(st.st_mode))
+        disk->medium = MEDIUM_FILE;
+    else if (S_ISBLK(st.st_mode))
+        return probe_block(disk, e);
+    return 0;
+}
+
+int medium_probe(struct domain *d, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < d->ndisks; i++)
+        if (!d->disks[i].cdrom && probe(&d->disks[i], e))
+            return err_wrap(e, "disk %s", d->disks[i].vdev);
+    return 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "memory/place.h"
+#include "store/store.h"
+#include "sys/err.h"
+#include "sys/file.h"
+#include "sys/mem.h"
+
+static bool is_outside(const struct snapshot *s)
+{
+    return s->memory.file[0] == '/';
+}
+
+/* The path without its last n names. */
+static char *above(const char *path, unsigned n)
+{
+    char *dir = mem_strdup(path);
+
+    while (n--)
+        *strrchr(dir, '/') = '\0';
+    if (!dir[0])
+        strcpy(dir, "/");
+    return dir;
+}
+
+int memory_place_open(struct store *st, enum store_state state,
+                      const struct snapshot *s, char **what_r,
+                      struct err *e)
+{
+    char *dir;
+    int fd;
+
+    if (!is_outside(s)) {
+        *what_r = store_file_path(st, state, s->name, s->memory.file);
+        return store_dir(st, state, s->name, e);
+    }
+    *what_r = mem_strdup(s->memory.file);
+    dir = above(s->memory.file, 1);
+    fd = file_open_dir(AT_FDCWD, dir, dir, e);
+    free(dir);
+    return fd;
+}
+
+/* The directory that the user named. */
+static int open_path(const struct snapshot *s, struct err *e)
+{
+    char *dir = above(s->memory.file, 2);
+    int fd = file_open_dir(AT_FDCWD, dir, dir, e), saved = errno;
+
+    free(dir);
+    errno = saved;
+    return fd;
+}
+
+int memory_place_disk(struct store *st, const struct snapshot *s,
+                      const char **what_r, struct err *e)
+{
+    int fd;
+
+    *what_r = is_outside(s) ? s->memory.file : st->path;
+    if (is_outside(s))
+        return open_path(s, e);
+    fd = fcntl(st->fd, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? err_errno(e, "cannot look at %s", st->path) : fd;
+}
+
+int memory_place_make(const struct snapshot *s, struct err *e)
+{
+    char *dir;
+    int fd, rc;
+
+    if (!is_outside(s))
+        return 0;
+    fd = open_path(s, e);
+    if (fd < 0)
+        return -1;
+    dir = above(s->memory.file, 1);
+    rc = file_make_dir(fd, strrchr(dir, '/') + 1, dir, e);
+    free(dir);
+    close(fd);
+    return rc;
+}
+
+int memory_place_remove(const struct snapshot *s, struct err *e)
+{
+    static const char *const ours[] = {
+        META_MEMORY_FILE, META_MEMORY_ZSTD, META_MEMORY_SPOOL, NULL,
+    };
+    char *dir;
+    int fd, rc;
+
+    if (!is_outside(s))
+        return 0;
+    fd = open_path(s, e);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    dir = above(s->memory.file, 1);
+    rc = file_remove_dir(fd, strrchr(dir, '/') + 1, ours, dir, e);
+    free(dir);
+    close(fd);
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "memory/save_file.h"
+#include "sys/err.h"
+#include "sys/file.h"
+#include "sys/interrupt.h"
+#include "sys/mem.h"
+
+const char memory_magic[32] = "Xen saved domain, xl format\n \0 \r";
+
+int memory_file_put(struct memory_file *f, const void *data, size_t len,
+                    struct err *e)
+{
+    if (file_write_all(f->fd, data, len))
+        return err_errno(e, "cannot write %s", f->what);
+    memory_file_add(f, data, len);
+    return 0;
+}
+
+void memory_file_add(struct memory_file *f, const void *data, size_t len)
+{
+    XXH3_64bits_update(f->hash, data, len);
+    f->stored += len;
+}
+
+const char *memory_name(const struct snapshot *s)
+{
+    const char *slash = strrchr(s->memory.file, '/');
+
+    return slash ? slash + 1 : s->memory.file;
+}
+
+XXH3_state_t *memory_hash(struct err *e)
+{
+    XXH3_state_t *hash = XXH3_createState();
+
+    if (hash && !XXH3_64bits_reset(hash))
+        return hash;
+    XXH3_freeState(hash);
+    err_set(e, SNAP_FAILED, "cannot compute checksums");
+    return NULL;
+}
+
+char *memory_checksum(const XXH3_state_t *hash)
+{
+    return mem_printf("xxh3:%016" PRIx64,
+                      (uint64_t)XXH3_64bits_digest(hash));
+}
+
+int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
+                  struct err *e)
+{
+    sigset_t all, old;
+    int rc;
+
+    sigfillset(&all);
+    interrupt_remove(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    rc = pthread_create(thread_r, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = rc;
+    return rc ? err_errno(e, "cannot start a thread") : 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "memory/memory.h"
+#include "memory/save_file.h"
+#include "sys/err.h"
+#include "sys/file.h"
+#include "sys/interrupt.h"
+#include "sys/mem.h"
+#include "sys/proc.h"
+#include "sys/report.h"
+
+#define POLL_MS 20                  /* how often to look for more */
+#define FREE_EACH (8u * MEMORY_CHUNK)
+#define NICE 19
+
+enum state { SAVING, WHOLE, BROKEN };
+
+struct memory_writer {
+    char *what;
+    struct memory_file file;
+    int dir;
+    struct memory_pack *pack;   /* NULL: not compressed */
+    int raw;                    /* libxl's: the file, or the spool */
+    int end[2];                 /* a pipe that closes with libxl's end */
+    atomic_int state;
+    bool started;
+    pthread_t thread;
+    char *buf;
+    uint64_t bytes, freed;      /* of raw: taken, given back */
+    uint64_t expected;
+    const struct reporter *rep;
+    bool saved;                 /* the progress of saving was at its end */
+    struct err err;             /* of the thread; SNAP_OK if none */
+};
+
+int memory_level(const char *text, unsigned *level_r, struct err *e)
+{
+    char *end;
+    unsigned long n = MEMORY_LEVEL_DEFAULT;
+
+    if (text && !strcmp(text, "none")) {
+        n = 0;
+    } else if (text && strcmp(text, "zstd")) {
+        bool digits = !strncmp(text, "zstd:", 5) &&
+                      strchr("123456789", text[5]);
+
+        n = digits ? strtoul(text + 5, &end, 10) : 0;
+        if (!n || *end || n > MEMORY_LEVEL_MAX)
+            return err_set(e, SNAP_USAGE, "compression is none, zstd or "
+                           "zstd:LEVEL with a level from 1 to %d, not '%s'",
+                           MEMORY_LEVEL_MAX, text);
+    }
+    *level_r = (unsigned)n;
+    return 0;
+}
+
+uint64_t memory_room(uint64_t size, unsigned level)
+{
+    /* Spool and image together hold it once; what zstd cannot shrink grows. */
+    return level ? size + size / 128 : size;
+}
+
+static int put_header(struct memory_writer *w, const char *config,
+                      struct err *e)
+{
+    uint32_t len = strlen(config) + 1;      /* with its NUL */
+    struct memory_header hdr = {
+        .byteorder = MEMORY_BYTEORDER,
+        .mandatory_flags = MEMORY_FLAG_JSON | MEMORY_FLAG_STREAM_V2,
+        .optional_data_len = sizeof(len) + len,
+    };
+
+    memcpy(hdr.magic, memory_magic, sizeof(hdr.magic));
+    if (file_write_all(w->raw, &hdr, sizeof(hdr)) ||
+        file_write_all(w->raw, &len, sizeof(len)) ||
+        file_write_all(w->raw, config, len))
+        return err_errno(e, "cannot write %s", w->what);
+    return 0;
+}
+
+/* Until libxl ends, a signal comes, or it is time to look again. */
+static void pause_a_little(struct memory_writer *w, bool interrupted)
+{
+    struct pollfd fds[2] = {
+        { .fd = w->end[0], .events = POLLIN },
+        { .fd = interrupted ? -1 : interrupt_fd(), .events = POLLIN },
+    };
+
+    (void)poll(fds, 2, POLL_MS);
+}
+
+static void tell_progress(struct memory_writer *w, enum state state,
+                          uint64_t size)
+{
+    if (!w->saved)
+        report_progress(w->rep, "memory", size,
+                        state == SAVING ? w->expected : size);
+    w->saved = state == WHOLE;
+    if (w->saved && w->pack)
+        report_progress(w->rep, "compress", w->bytes, size);
+}
+
+/* Bytes that can be taken, 0 at the end, -1 to give up. */
+static ssize_t await(struct memory_writer *w)
+{
+    for (;;) {
+        enum state state = atomic_load(&w->state);
+        struct stat st;
+        uint64_t n;
+
+        if (interrupt_pending())
+            return interrupt_error(&w->err);
+        if (state == BROKEN)
+            return -1;
+        if (fstat(w->raw, &st))
+            return err_errno(&w->err, "cannot look at %s", w->what);
+        tell_progress(w, state, (uint64_t)st.st_size);
+        n = (uint64_t)st.st_size - w->bytes;
+        if (n >= MEMORY_CHUNK)
+            return MEMORY_CHUNK;
+        if (state == WHOLE)
+            return (ssize_t)n;
+        pause_a_little(w, false);
+    }
+}
+
+/* Not every file system can; the spool is then as large as the stream. */
+static void give_back(struct memory_writer *w)
+{
+    if (!w->pack || w->bytes - w->freed < FREE_EACH)
+        return;
+    (void)!fallocate(w->raw, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     (off_t)w->freed, (off_t)(w->bytes - w->freed));
+    w->freed = w->bytes;
+}
+
+static int take_all(struct memory_writer *w)
+{
+    ssize_t n;
+
+    while ((n = await(w)) > 0) {
+        n = pread(w->raw, w->buf, (size_t)n, (off_t)w->bytes);
+        if (n <= 0)
+            return err_errno(&w->err, "cannot read back %s", w->what);
+        if (!w->pack)
+            memory_file_add(&w->file, w->buf, (size_t)n);
+        else if (memory_pack_put(w->pack, w->buf, (size_t)n, &w->err))
+            return -1;
+        w->bytes += (uint64_t)n;
+        give_back(w);
+    }
+    if (n)
+        return -1;
+    return w->pack ? memory_pack_end(w->pack, &w->err) : 0;
+}
+
+/* Goes behind libxl, and makes it give up if that fails. */
+static void *follow(void *arg)
+{
+    struct memory_writer *w = arg;
+
+    /* While the guest is stopped, saving it goes first. */
+    (void)!setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+    if (!take_all(w))
+        return NULL;
+    while (atomic_load(&w->state) == SAVING) {
+        proc_bar_writes();
+        pause_a_little(w, true);
+    }
+    return NULL;
+}
+
+static int open_new(int dirfd, const char *name, const char *what,
+                    struct err *e)
+{
+    int fd;
+
+    if (file_unlink(dirfd, name, what, e))
+        return -1;
+    fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
+                O_CLOEXEC, FILE_MODE);
+    if (fd >= 0 && !fchmod(fd, FILE_MODE))
+        return fd;
+    err_errno(e, "cannot make %s", what);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static int open_file(struct memory_writer *w, int dirfd, const char *name,
+                     struct err *e)
+{
+    w->file.what = w->what;
+    w->file.hash = memory_hash(e);
+    if (!w->file.hash)
+        return -1;
+    w->file.fd = open_new(dirfd, name, w->what, e);
+    if (w->file.fd < 0)
+        return -1;
+    w->dir = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+    return w->dir < 0 ? err_errno(e, "cannot make %s", w->what) : 0;
+}
+
+/* What libxl is to write: without a name if it is to be compressed. */
+static int open_raw(struct memory_writer *w, int dirfd, unsigned level,
+                    struct err *e)
+{
+    w->buf = mem_zalloc(MEMORY_CHUNK, 1);
+    if (!level) {
+        w->raw = fcntl(w->file.fd, F_DUPFD_CLOEXEC, 0);
+        return w->raw < 0 ? err_errno(e, "cannot make %s", w->what) : 0;
+    }
+    if (memory_pack_start(&w->file, level, &w->pack, e))
+        return -1;
+    w->raw = open_new(dirfd, META_MEMORY_SPOOL, w->what, e);
+    return w->raw < 0 ? -1 :
+           file_unlink(dirfd, META_MEMORY_SPOOL, w->what, e);
+}
+
+static int start(struct memory_writer *w, struct err *e)
+{
+    if (pipe2(w->end, O_CLOEXEC))
+        return err_errno(e, "cannot make a pipe");
+    if (memory_thread(follow, w, &w->thread, e))
+        return -1;
+    w->started = true;
+    return 0;
+}
+
+int memory_create(int dirfd, const struct snapshot *s, const char *what,
+                  unsigned level, uint64_t expected,
+                  const struct reporter *rep, struct memory_writer **w_r,
+                  struct err *e)
+{
+    struct memory_writer *w = mem_zalloc(1, sizeof(*w));
+
+    w->what = mem_strdup(what);
+    w->file.fd = w->dir = w->raw = w->end[0] = w->end[1] = -1;
+    w->expected = expected;
+    w->rep = rep;
+    report_progress(rep, "memory", 0, expected);
+    if (open_file(w, dirfd, memory_name(s), e) ||
+        open_raw(w, dirfd, level, e) || put_header(w, s->config, e) ||
+        start(w, e)) {
+        memory_close(w);
+        return -1;
+    }
+    *w_r = w;
+    return 0;
+}
+
+int memory_fd(struct memory_writer *w)
+{
+    return w->raw;
+}
+
+static void end(struct memory_writer *w, enum state state)
+{
+    atomic_store(&w->state, state);
+    if (w->end[1] >= 0)
+        close(w->end[1]);
+    w->end[1] = -1;
+}
+
+/* What went wrong in the thread, if it did. */
+static int join(struct memory_writer *w, struct err *e)
+{
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    w->started = false;
+    if (w->err.status == SNAP_OK)
+        return 0;
+    *e = w->err;
+    return -1;
+}
+
+/* libxl does not tell why it could not write; a full disk does once more. */
+static int try_to_write(struct memory_writer *w, struct err *e)
+{
+    memset(w->buf, 0, MEMORY_CHUNK);
+    return file_write_all(w->raw, w->buf, MEMORY_CHUNK) ?
+           err_errno(e, "cannot write %s", w->what) : 0;
+}
+
+int memory_finish(struct memory_writer *w, bool whole, struct err *e)
+{
+    end(w, whole ? WHOLE : BROKEN);
+    if (whole)
+        return 0;
+    return join(w, e) || try_to_write(w, e) ? -1 : 0;
+}
+
+int memory_sync(struct memory_writer *w, struct snapshot *s, struct err *e)
+{
+    if (join(w, e) || file_sync(w->file.fd, w->what, e) ||
+        file_sync(w->dir, w->what, e))
+        return -1;
+    free(s->memory.checksum);
+    s->memory.checksum = memory_checksum(w->file.hash);
+    s->memory.size = w->bytes;
+    s->memory.stored_size = w->file.stored;
+    return 0;
+}
+
+void memory_close(struct memory_writer *w)
+{
+    int *fds[5];
+    struct err ignored;
+    size_t i;
+
+    if (!w)
+        return;
+    if (atomic_load(&w->state) == SAVING || w->started)
+        end(w, BROKEN);
+    (void)join(w, &ignored);
+    memory_pack_close(w->pack);
+    fds[0] = &w->file.fd;
+    fds[1] = &w->dir;
+    fds[2] = &w->raw;
+    fds[3] = &w->end[0];
+    fds[4] = &w->end[1];
+    for (i = 0; i < 5; i++)
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+    XXH3_freeState(w->file.hash);
+    free(w->buf);
+    free(w->what);
+    free(w);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "disk/disk.h"
+#include "disk/medium.h"
+#include "memory/memory.h"
+#include "memory/place.h"
+#include "op/create.h"
+#include "op/prune.h"
+#include "op/retain.h"
+#include "op/session.h"
+#include "qemu/qemu.h"
+#include "store/store.h"
+#include "sys/err.h"
+#include "sys/file.h"
+#include "sys/host.h"
+#include "sys/mem.h"
+#include "sys/name.h"
+#include "sys/report.h"
+#include "txn/job.h"
+#include "txn/plan.h"
+#include "xen/domain.h"
+
+/* Beside the guest's pages: the header and the state of its devices. */
+#define IMAGE_OVERHEAD_KIB (16 * 1024)
+
+static int no_domain(const char *word, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "there is no domain %s (see 'xl list')",
+                   word);
+}
+
+static int find_domain(const char *word, struct domain *d, struct err *e)
+{
+    int rc = domain_find(word, d, e);
+
+    return rc ? rc < 0 ? -1 : 0 : no_domain(word, e);
+}
+
+/* One that does not run may still have something to be recovered. */
+static int check_known(const struct snap_env *env, const char *word,
+                       struct err *e)
+{
+    char *running = domain_name(word);
+    struct store st;
+    bool known = running;
+
+    free(running);
+    if (known)
+        return 0;
+    if (store_open(&st, env->root, word, false, e))
+        return -1;
+    known = st.fd >= 0;
+    store_close(&st);
+    return known ? 0 : no_domain(word, e);
+}
+
+static void check_space(struct job *j, struct err *problems)
+{
+    uint64_t size = (j->memory_kib + IMAGE_OVERHEAD_KIB) * 1024;
+    uint64_t room, need = memory_room(size, j->memory_level);
+    const char *what;
+    struct err e;
+    int fd = memory_place_disk(j->st, &j->s, &what, &e);
+
+    if (fd < 0 || file_free_space(fd, &room, &e))
+        err_add(problems, "%s: %s", what, e.text);
+    else if (room < need)
+        err_add(problems, "the memory image of domain %s needs up to %" PRIu64
+                " MiB for %s, and %" PRIu64 " MiB are free",
+                j->s.domain.name, need >> 20, what, room >> 20);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Reads, and reports all that is wrong at once. */
+static int check(struct job *j, const struct domain *d, struct err *e)
+{
+    struct err problems = { 0 };
+    struct err one;
+    size_t i;
+
+    check_space(j, &problems);
+    if (disk_host_open(d->name, &j->host, e))
+        return -1;
+    j->host.cold = job_is_cold(j);
+    j->host.confined = d->confined;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_check(&j->host, &j->s.disks[i], &one))
+            err_join(&problems, &one);
+    /* Cold, nobody but the domain may have the images when it is gone. */
+    if (j->host.cold && disk_check_free(&j->s, d, false, &one))
+        err_add(&problems, "%s", one.text);
+    if (problems.status == SNAP_OK)
+        return 0;
+    *e = problems;
+    return -1;
+}
+
+/* The job, checked; on failure nothing is left of it. */
+static int prepare_job(struct session *s, const struct snap_create *req,
+                       const char *name, bool cold, const struct domain *d,
+                       struct job *j, struct err *e)
+{
+    char unique[NAME_UNIQUE_LEN + 1], *dir = NULL;
+    struct plan_create what = {
+        .name = name, .description = req->description, .unique = unique,
+        .disks = &req->disks, .now = (uint64_t)time(NULL),
+        .cold = cold, .paused = req->paused,
+    };
+    struct err problems = { 0 };
+
+    session_job(s, OP_CREATE, j);
+    j->domid = d->domid;
+    j->paused = req->paused;
+    j->live = req->live && !cold;
+    j->memory_kib = d->max_kib;
+    if (memory_level(req->compress, &j->memory_level, e) ||
+        name_unique(unique, e))
+        goto fail;
+    what.compress = j->memory_level > 0;
+    if (req->path && !(what.memory_dir = dir = realpath(req->path, NULL))) {
+        err_errno(e, "cannot use %s", req->path);
+        goto fail;
+    }
+    if (plan_create(&what, d, &s->tree, &j->s, &j->plan, &problems)) {
+        *e = problems;
+        goto fail;
+    }
+    if (!check(j, d, e)) {
+        free(dir);
+        return 0;
+    }
+
+fail:
+    free(dir);
+    job_free(j);
+    return -1;
+}
+
+/* Hot if it can be, else cold; the reason against hot is what counts. */
+static int choose_mode(struct session *s, const struct snap_create *req,
+                       const char *name, const struct domain *d,
+                       struct job *j, struct err *e)
+{
+    struct err cold;
+
+    if (req->mode == SNAP_COLD)
+        return prepare_job(s, req, name, true, d, j, e);
+    if (!prepare_job(s, req, name, false, d, j, e))
+        return 0;
+    if (!e->hot_only || prepare_job(s, req, name, true, d, j, &cold))
+        return -1;
+    report_info(s->env->rep, "the snapshot is taken cold (the domain is saved "
+                "and restored), as hot it cannot be: %s", e->text);
+    return 0;
+}
+
+/* What it is taken on; qemu may be NULL. */
+static void describe_host(const char *qemu, struct snapshot *s)
+{
+    s->host.hostname = host_name();
+    s->host.xen = domain_xen_version();
+    s->host.qemu = mem_strdup(qemu);
+    s->host.cpu = host_cpu_model();
+}
+
+static int create(struct session *s, const struct snap_create *req,
+                  const char *name, const struct domain *d,
+                  struct snapshot *made_r, struct err *e)
+{
+    struct job j;
+    int rc = -1;
+
+    if (choose_mode(s, req, name, d, &j, e))
+        return -1;
+    j.s.protected = req->protect;
+    describe_host(j.host.qemu ? qemu_version(j.host.qemu) : NULL, &j.s);
+    if (session_run(s, &j, e))
+        goto out;
+    *made_r = j.s;
+    memset(&j.s, 0, sizeof(j.s));
+    rc = 0;
+
+out:
+    job_free(&j);
+    return rc;
+}
+
+int create_in_session(struct session *s, const struct snap_create *req,
+                      struct snapshot *made_r, struct err *e)
+{
+    struct domain d = { 0 };
+    char *name = NULL;
+    int rc = -1;
+
+    memset(made_r, 0, sizeof(*made_r));
+    if (!name_expand(req->name, time(NULL), &name, e) &&
+        !find_domain(s->st.domain, &d, e) && !medium_probe(&d, e))
+        rc = create(s, req, name, &d, made_r, e);
+    domain_free(&d);
+    free(name);
+    return rc;
+}
+
+/* A failure here does not undo the snapshot that was taken. */
+static int prune(struct session *s, const struct retain *keep,
+                 const struct snapshot *made, struct err *e)
+{
+    bool dry = s->env->plan;
+    size_t n = 0;
+
+    if (!keep || !retain_has_rule(keep))
+        return 0;
+    if ((!dry && session_reload(s, e)) ||
+        prune_in_session(s, keep, dry ? made : NULL, &n, e))
+        return err_wrap(e, "snapshot %s was taken, but not all was deleted "
+                        "that the rules do not keep", made->name);
+    return 0;
+}
+
+int snap_create(const struct snap_env *env, const struct snap_create *req,
+                struct snapshot *made_r, struct err *e)
+{
+    struct session s;
+    char *name = NULL, *domain = NULL;
+    unsigned level;
+    int rc = -1;
+
+    memset(made_r, 0, sizeof(*made_r));
+    /* What can be said before waiting for the lock is said before. */
+    if (name_expand(req->name, time(NULL), &name, e) ||
+        memory_level(req->compress, &level, e) ||
+        check_known(env, req->domain, e) ||
+        session_domain_name(req->domain, &domain, e) ||
+        session_open(env, domain, true, false, req->wait_s, &s, e))
+        goto out;
+    rc = create_in_session(&s, req, made_r, e);
+    if (!rc)
+        rc = prune(&s, req->keep, made_r, e);
+    session_close(&s);
+
+out:
+    free(domain);
+    free(name);
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

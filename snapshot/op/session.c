@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "op/session.h"
+#include "store/store.h"
+#include "store/tree.h"
+#include "sys/err.h"
+#include "sys/host.h"
+#include "sys/interrupt.h"
+#include "sys/mem.h"
+#include "sys/name.h"
+#include "sys/report.h"
+#include "txn/journal.h"
+#include "txn/plan.h"
+#include "txn/txn.h"
+#include "xen/domain.h"
+
+int session_domain_name(const char *word, char **name_r, struct err *e)
+{
+    *name_r = domain_name(word);
+    if (!*name_r)
+        *name_r = mem_strdup(word);
+    return name_check_domain(*name_r, e);
+}
+
+int session_check_known(const char *word, const struct store *st,
+                        struct err *e)
+{
+    struct domain d;
+    int rc;
+
+    if (st->fd >= 0)
+        return 0;
+    rc = domain_look(word, &d, e);
+    if (rc == 0)
+        return err_set(e, SNAP_FAILED, "there is no domain %s, nor snapshots "
+                       "of it", word);
+    return rc < 0 ? -1 : 0;
+}
+
+int session_no_such(const struct session *s, const char *name, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "domain %s has no snapshot %s (see 'xl "
+                   "snapshot-list %s')", s->st.domain, name, s->st.domain);
+}
+
+int session_check_names(const struct session *s, char *const *names,
+                        size_t n, struct err *e)
+{
+    struct err problems = { 0 };
+    struct err one;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (tree_find(&s->tree, names[i]) == TREE_NONE) {
+            session_no_such(s, names[i], &one);
+            err_add(&problems, "%s", one.text);
+        }
+    if (problems.status == SNAP_OK)
+        return 0;
+    *e = problems;
+    return -1;
+}
+
+static int recover(struct session *s, bool supersede, struct err *e)
+{
+    char *name = NULL;
+    enum op op;
+    int rc;
+
+    if (s->env->plan && journal_exists(&s->st))
+        return err_set(e, SNAP_FAILED, "an interrupted operation on domain %s "
+                       "is not recovered yet: any command without -N does "
+                       "that first", s->st.domain);
+    rc = txn_recover(&s->st, s->env->rep, &op, &name, e);
+    if (rc && supersede && op == OP_REVERT) {
+        report_note(s->env->rep, "the unfinished revert to %s is given up: "
+                    "%s", name, e->text);
+        rc = 0;
+    }
+    free(name);
+    return rc;
+}
+
+int session_reload(struct session *s, struct err *e)
+{
+    struct err problems = { 0 };
+
+    tree_free(&s->tree);
+    if (tree_load(&s->st, &s->tree, &problems, e))
+        return -1;
+    s->stale = false;
+    if (problems.status != SNAP_OK)
+        report_note(s->env->rep, "warning: %s", problems.text);
+    return 0;
+}
+
+int session_open(const struct snap_env *env, const char *domain, bool create,
+                 bool supersede, unsigned wait_s, struct session *s,
+                 struct err *e)
+{
+    memset(s, 0, sizeof(*s));
+    s->env = env;
+    if (interrupt_catch(e) ||
+        store_open(&s->st, env->root, domain, create, e))
+        return -1;
+    if (s->st.fd < 0) {
+        err_set(e, SNAP_FAILED, "domain %s has no snapshots", domain);
+        goto fail;
+    }
+    if (store_lock(&s->st, wait_s, e) || recover(s, supersede, e) ||
+        session_reload(s, e))
+        goto fail;
+    return 0;
+
+fail:
+    session_close(s);
+    return -1;
+}
+
+void session_close(struct session *s)
+{
+    tree_free(&s->tree);
+    store_close(&s->st);
+}
+
+void session_job(struct session *s, enum op op, struct job *j)
+{
+    memset(j, 0, sizeof(*j));
+    j->op = op;
+    j->st = &s->st;
+    j->rep = s->env->rep;
+    j->boot = host_boot_id();
+}
+
+int session_run(struct session *s, struct job *j, struct err *e)
+{
+    size_t i;
+
+    if (!s->env->plan) {
+        s->stale = true;
+        return txn_run(j, e);
+    }
+    for (i = 0; i < j->plan.n; i++) {
+        char *text = plan_describe(&j->plan.steps[i], &j->s);
+
+        s->env->plan(s->env->plan_arg, text);
+        free(text);
+    }
+    return 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

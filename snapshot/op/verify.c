@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "disk/disk.h"
+#include "memory/memory.h"
+#include "memory/place.h"
+#include "op/verify.h"
+#include "sys/err.h"
+#include "xen/domain.h"
+
+static int verify_memory(struct store *st, const struct snapshot *s,
+                         struct err *e)
+{
+    char *what;
+    int dirfd = memory_place_open(st, STORE_COMMITTED, s, &what, e);
+    int rc = dirfd < 0 ? -1 : memory_verify(dirfd, s, what, e);
+
+    if (dirfd >= 0)
+        close(dirfd);
+    free(what);
+    return rc;
+}
+
+void verify_snapshot(struct store *st, const struct snapshot *s, bool force,
+                     struct err *problems)
+{
+    struct err one;
+    size_t i;
+
+    if (verify_memory(st, s, &one))
+        err_add(problems, "%s", one.text);
+    if (domain_check_config(s->config, &one))
+        err_add(problems, "%s", one.text);
+    for (i = 0; i < s->ndisks; i++)
+        if (disk_verify(&s->disks[i], force, &one))
+            err_add(problems, "%s", one.text);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "qemu/qmp_frame.h"
+#include "sys/err.h"
+#include "sys/mem.h"
+
+int qmp_frame_feed(struct qmp_frame *f, const void *data, size_t len,
+                   struct err *e)
+{
+    if (f->len + len > JSON_MAX_SIZE)
+        return err_set(e, SNAP_FAILED, "QMP: an answer larger than %u bytes",
+                       JSON_MAX_SIZE);
+    f->buf = mem_grow(f->buf, f->len + len + 1, 1);
+    memcpy(f->buf + f->len, data, len);
+    f->len += len;
+    f->buf[f->len] = '\0';      /* where strspn() ends at the latest */
+    return 0;
+}
+
+static void drop(struct qmp_frame *f, size_t n)
+{
+    f->len -= n;
+    memmove(f->buf, f->buf + n, f->len);
+    f->scanned = 0;
+}
+
+int qmp_frame_next(struct qmp_frame *f, json_object **o_r, struct err *e)
+{
+    for (;;) {
+        char *nl = f->len == f->scanned ? NULL :
+            memchr(f->buf + f->scanned, '\n', f->len - f->scanned);
+        size_t line;
+
+        if (!nl) {
+            f->scanned = f->len;
+            return 0;
+        }
+        line = (size_t)(nl - f->buf) + 1;
+        if (strspn(f->buf, " \t\r\n") >= line) {
+            drop(f, line);
+            continue;
+        }
+        *o_r = json_parse_object(f->buf, line, "QMP", e);
+        drop(f, line);
+        return *o_r ? 1 : -1;
+    }
+}
+
+void qmp_frame_free(struct qmp_frame *f)
+{
+    free(f->buf);
+    memset(f, 0, sizeof(*f));
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

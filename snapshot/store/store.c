@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/meta.h"
+#include "store/store.h"
+#include "sys/clock.h"
+#include "sys/err.h"
+#include "sys/file.h"
+#include "sys/interrupt.h"
+#include "sys/json.h"
+#include "sys/mem.h"
+#include "sys/name.h"
+
+#define SNAPSHOT_JSON "snapshot.json"
+#define DOMAIN_JSON "domain.json"
+#define LOCK ".lock"
+#define LOCK_POLL_MS 50
+
+static const char *const prefixes[] = {
+    [STORE_NEW] = ".new-", [STORE_COMMITTED] = "", [STORE_DELETED] = ".del-",
+};
+
+static char *dir_name(enum store_state state, const char *name)
+{
+    return mem_printf("%s%s", prefixes[state], name);
+}
+
+char *store_file_path(struct store *st, enum store_state state,
+                      const char *name, const char *file)
+{
+    return mem_printf("%s/%s%s/%s", st->path, prefixes[state], name, file);
+}
+
+/* Makes ROOT and what leads to it. */
+static int make_root(const char *root, struct err *e)
+{
+    char *path = mem_strdup(root), *p;
+    int rc = 0;
+
+    for (p = path + 1; rc == 0 && p; ) {
+        p = strchr(p, '/');
+        if (p)
+            *p = '\0';
+        if (mkdir(path, p ? 0755 : FILE_DIR_MODE) && errno != EEXIST)
+            rc = err_errno(e, "cannot make directory %s", path);
+        if (p)
+            *p++ = '/';
+    }
+    free(path);
+    return rc;
+}
+
+static int open_root(const char *root, bool create, int *fd_r, struct err *e)
+{
+    if (create && make_root(root, e))
+        return -1;
+    *fd_r = file_open_dir(AT_FDCWD, root, root, e);
+    return *fd_r >= 0 || (!create && errno == ENOENT) ? 0 : -1;
+}
+
+static int open_domain(struct store *st, bool create, struct err *e)
+{
+    do {
+        if (create && file_make_dir(st->root_fd, st->domain, st->path, e))
+            return -1;
+        st->fd = file_open_dir(st->root_fd, st->domain, st->path, e);
+        /* Another process may have removed it in between. */
+    } while (create && st->fd < 0 && errno == ENOENT);
+    return st->fd >= 0 || (!create && errno == ENOENT) ? 0 : -1;
+}
+
+int store_open(struct store *st, const char *root, const char *domain,
+               bool create, struct err *e)
+{
+    memset(st, 0, sizeof(*st));
+    st->root_fd = st->fd = st->lock_fd = -1;
+    st->domain = mem_strdup(domain);
+    st->root = mem_strdup(root);
+    st->path = mem_printf("%s/%s", root, domain);
+    if (name_check_domain(domain, e) ||
+        open_root(root, create, &st->root_fd, e))
+        goto fail;
+    if (st->root_fd < 0)
+        return 0;
+    if (open_domain(st, create, e))
+        goto fail;
+    return 0;
+
+fail:
+    store_close(st);
+    return -1;
+}
+
+static int try_lock(int fd)
+{
+    struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    return fcntl(fd, F_SETLK, &fl);
+}
+
+/*
+ * The lock file that was opened may have been removed, with its directory,
+ * by the holder that we waited for.
+ */
+static bool lock_is_current(struct store *st, int fd)
+{
+    struct stat ours, there;
+    char *path = mem_printf("%s/" LOCK, st->domain);
+    bool same = !fstat(fd, &ours) &&
+        !fstatat(st->root_fd, path, &there, AT_SYMLINK_NOFOLLOW) &&
+        ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+
+    free(path);
+    return same;
+}
+
+/* Of writes that a crash cut short (file_write_durable()). */
+static void remove_leftovers(struct store *st)
+{
+    unlinkat(st->fd, "." STORE_JOURNAL ".tmp", 0);
+    unlinkat(st->fd, "." DOMAIN_JSON ".tmp", 0);
+}
+
+static int open_lock(struct store *st, struct err *e)
+{
+    int fd = openat(st->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
+                    O_NONBLOCK, FILE_MODE);
+    struct stat sb;
+
+    if (fd < 0)
+        return err_errno(e, "cannot open %s/" LOCK, st->path);
+    if (fstat(fd, &sb) || !S_ISREG(sb.st_mode)) {
+        close(fd);
+        errno = EINVAL;
+        return err_set(e, SNAP_FAILED, "%s/" LOCK " is not a regular file",
+                       st->path);
+    }
+    return fd;
+}
+
+/* After another process removed the directory: make and open it again. */
+static int reopen(struct store *st, struct err *e)
+{
+    close(st->fd);
+    return open_domain(st, true, e);
+}
+
+int store_lock(struct store *st, unsigned wait_s, struct err *e)
+{
+    unsigned waited_ms = 0;
+    int fd = -1;
+
+    for (;;) {
+        if (fd < 0)
+            fd = open_lock(st, e);
+        /* ENOENT: the directory that was opened has been removed. */
+        if (fd < 0 && (errno != ENOENT || reopen(st, e)))
+            return -1;
+        if (fd < 0)
+            continue;
+        if (!try_lock(fd)) {
+            if (lock_is_current(st, fd))
+                break;
+            close(fd);
+            fd = -1;
+            if (reopen(st, e))
+                return -1;
+            continue;
+        }
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+            err_errno(e, "cannot lock %s", st->path);
+            goto fail;
+        }
+        if (interrupt_pending()) {
+            interrupt_error(e);
+            goto fail;
+        }
+        if (waited_ms / 1000 >= wait_s) {
+            err_set(e, SNAP_BUSY, "another snapshot operation on domain %s is "
+                    "under way: try again later, or use --wait", st->domain);
+            goto fail;
+        }
+        clock_sleep_ms(LOCK_POLL_MS);
+        waited_ms += LOCK_POLL_MS;
+    }
+    st->lock_fd = fd;
+    remove_leftovers(st);
+    return 0;
+
+fail:
+    close(fd);
+    return -1;
+}
+
+/*
+ * Nothing but the lock and a domain.json without current: the last snapshot
+ * is gone.  rmdir() decides; anything else in the directory keeps it.
+ */
+static void remove_if_empty(struct store *st)
+{
+    char *current = NULL, **names = NULL;
+    size_t n = 0;
+    struct err e;
+    bool empty = false;
+    DIR *dir = NULL;
+    struct dirent *de;
+    int fd = dup(st->fd);
+
+    if (fd >= 0)
+        dir = fdopendir(fd);
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    rewinddir(dir);
+    empty = !store_get_current(st, &current, &e) && !current &&
+            !store_names(st, STORE_COMMITTED, &names, &n, &e) && !n;
+    while (empty && (errno = 0, de = readdir(dir)))
+        empty = !strcmp(de->d_name, ".") || !strcmp(de->d_name, "..") ||
+                !strcmp(de->d_name, LOCK) || !strcmp(de->d_name, DOMAIN_JSON);
+    if (empty && errno == 0) {
+        unlinkat(st->fd, DOMAIN_JSON, 0);
+        unlinkat(st->fd, LOCK, 0);
+        unlinkat(st->root_fd, st->domain, AT_REMOVEDIR);
+    }
+    closedir(dir);
+    free(current);
+    store_free_names(names, n);
+}
+
+void store_close(struct store *st)
+{
+    if (st->lock_fd >= 0) {
+        remove_if_empty(st);
+        close(st->lock_fd);
+    }
+    if (st->fd >= 0)
+        close(st->fd);
+    if (st->root_fd >= 0)
+        close(st->root_fd);
+    free(st->domain);
+    free(st->root);
+    free(st->path);
+    memset(st, 0, sizeof(*st));
+    st->root_fd = st->fd = st->lock_fd = -1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Subdirectories whose name starts with the prefix, without it; sorted. */
+static int list_dirs(int dirfd, const char *what, const char *prefix,
+                     char ***names_r, size_t *n_r, struct err *e)
+{
+    size_t n = 0, room = 0, skip = strlen(prefix);
+    char **names = NULL;
+    struct dirent *de;
+    DIR *dir;
+    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        err_errno(e, "cannot list %s", what);
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    while ((errno = 0, de = readdir(dir))) {
+        if (strncmp(de->d_name, prefix, skip) || de->d_name[skip] == '.')
+            continue;
+        if (de->d_type != DT_DIR && de->d_type != DT_UNKNOWN)
+            continue;
+        if (n == room) {
+            room = room ? 2 * room : 64;
+            names = mem_grow(names, room, sizeof(*names));
+        }
+        names[n++] = mem_strdup(de->d_name + skip);
+    }
+    if (errno) {
+        err_errno(e, "cannot list %s", what);
+        store_free_names(names, n);
+        closedir(dir);
+        return -1;
+    }
+    closedir(dir);
+    if (n)
+        qsort(names, n, sizeof(*names), by_name);
+    *names_r = names;
+    *n_r = n;
+    return 0;
+}
+
+int store_names(struct store *st, enum store_state state, char ***names_r,
+                size_t *n_r, struct err *e)
+{
+    *names_r = NULL;
+    *n_r = 0;
+    if (st->fd < 0)
+        return 0;
+    return list_dirs(st->fd, st->path, prefixes[state], names_r, n_r, e);
+}
+
+int store_domains(const char *root, char ***names_r, size_t *n_r,
+                  struct err *e)
+{
+    int fd, rc;
+
+    *names_r = NULL;
+    *n_r = 0;
+    if (open_root(root, false, &fd, e))
+        return -1;
+    if (fd < 0)
+        return 0;
+    rc = list_dirs(fd, root, "", names_r, n_r, e);
+    close(fd);
+    return rc;
+}
+
+void store_free_names(char **names, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+int store_there(struct store *st, enum store_state state, const char *name,
+                struct err *e)
+{
+    char *dir = dir_name(state, name);
+    struct stat sb;
+    int rc = 1;
+
+    if (st->fd < 0)
+        rc = 0;
+    else if (fstatat(st->fd, dir, &sb, AT_SYMLINK_NOFOLLOW))
+        rc = errno == ENOENT ? 0 : err_errno(e, "cannot look at %s/%s",
+                                             st->path, dir);
+    free(dir);
+    return rc;
+}
+
+bool store_exists(struct store *st, enum store_state state, const char *name)
+{
+    struct err ignored;
+
+    return store_there(st, state, name, &ignored) > 0;
+}
+
+int store_dir(struct store *st, enum store_state state, const char *name,
+              struct err *e)
+{
+    char *dir = dir_name(state, name);
+    char *what = mem_printf("%s/%s", st->path, dir);
+    int fd = file_open_dir(st->fd, dir, what, e);
+    int saved = errno;
+
+    free(what);
+    free(dir);
+    errno = saved;
+    return fd;
+}
+
+int store_load(struct store *st, enum store_state state, const char *name,
+               struct snapshot *s, struct err *e)
+{
+    char *what = store_file_path(st, state, name, SNAPSHOT_JSON);
+    char *text = NULL;
+    size_t len;
+    int rc = -1;
+    int fd = store_dir(st, state, name, e);
+
+    if (fd < 0 || file_read(fd, SNAPSHOT_JSON, JSON_MAX_SIZE, what, &text,
+                            &len, e))
+        goto out;
+    if (meta_parse_text(text, len, what, s, e))
+        goto out;
+    if (strcmp(s->name, name)) {
+        err_set(e, SNAP_FAILED, "%s: 'name' is '%s', not the directory's",
+                what, s->name);
+        meta_free(s);
+        goto out;
+    }
+    /* Or a revert would end that other domain. */
+    if (strcmp(s->domain.name, st->domain)) {
+        err_set(e, SNAP_FAILED, "%s: 'domain.name' is '%s', not the "
+                "directory's", what, s->domain.name);
+        meta_free(s);
+        goto out;
+    }
+    rc = 0;
+
+out:
+    if (fd >= 0)
+        close(fd);
+    free(text);
+    free(what);
+    return rc;
+}
+
+int store_save(struct store *st, enum store_state state,
+               const struct snapshot *s, struct err *e)
+{
+    char *what = store_file_path(st, state, s->name, SNAPSHOT_JSON);
+    json_object *o = meta_to_json(s);
+    char *text = meta_text(o);
+    int rc = -1;
+    int fd = store_dir(st, state, s->name, e);
+
+    if (fd >= 0) {
+        rc = file_write_durable(fd, SNAPSHOT_JSON, text, strlen(text), what,
+                                e);
+        close(fd);
+    }
+    free(text);
+    json_object_put(o);
+    free(what);
+    return rc;
+}
+
+int store_has_meta(struct store *st, enum store_state state,
+                   const char *name, struct err *e)
+{
+    int fd = store_dir(st, state, name, e), rc;
+    struct stat sb;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    rc = fstatat(fd, SNAPSHOT_JSON, &sb, AT_SYMLINK_NOFOLLOW) ?
+         errno == ENOENT ? 0 :
+         err_errno(e, "cannot look at %s of snapshot %s", SNAPSHOT_JSON,
+                   name) : 1;
+    close(fd);
+    return rc;
+}
+
+int store_remove_meta(struct store *st, enum store_state state,
+                      const char *name, struct err *e)
+{
+    char *what = store_file_path(st, state, name, SNAPSHOT_JSON);
+    int fd = store_dir(st, state, name, e), rc = -1;
+
+    if (fd < 0)
+        rc = errno == ENOENT ? 0 : -1;
+    else
+        rc = file_unlink(fd, SNAPSHOT_JSON, what, e) ||
+             file_sync(fd, what, e) ? -1 : 0;
+    if (fd >= 0)
+        close(fd);
+    free(what);
+    return rc;
+}
+
+uint64_t store_size_on_disk(struct store *st, const char *name)
+{
+    struct err ignored;
+    int fd = store_dir(st, STORE_COMMITTED, name, &ignored);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *de;
+    struct stat sb;
+    uint64_t bytes = 0;
+
+    while (dir && (de = readdir(dir)))
+        if (!fstatat(fd, de->d_name, &sb, AT_SYMLINK_NOFOLLOW) &&
+            S_ISREG(sb.st_mode))
+            bytes += (uint64_t)sb.st_blocks * 512;
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    return bytes;
+}
+
+int store_make_new(struct store *st, const char *name, struct err *e)
+{
+    char *dir = dir_name(STORE_NEW, name);
+    char *what = mem_printf("%s/%s", st->path, dir);
+    int rc = file_make_dir(st->fd, dir, what, e);
+
+    free(what);
+    free(dir);
+    return rc;
+}
+
+int store_move(struct store *st, const char *name, enum store_state from,
+               enum store_state to, struct err *e)
+{
+    char *old = dir_name(from, name), *new = dir_name(to, name);
+    char *what = mem_printf("%s/%s", st->path, old);
+    int is_old = store_there(st, from, name, e), is_new, rc = -1;
+
+    if (is_old < 0)
+        goto out;
+    is_new = is_old ? 0 : store_there(st, to, name, e);
+    if (is_new > 0)
+        rc = file_sync(st->fd, st->path, e);
+    else if (is_new == 0)
+        rc = file_rename(st->fd, old, new, what, e);
+
+out:
+    free(what);
+    free(new);
+    free(old);
+    return rc;
+}
+
+int store_remove(struct store *st, enum store_state state, const char *name,
+                 struct err *e)
+{
+    static const char *const ours[] = {
+        META_MEMORY_FILE, META_MEMORY_ZSTD, META_MEMORY_SPOOL,
+        SNAPSHOT_JSON, "." SNAPSHOT_JSON ".tmp", NULL,
+    };
+    char *dir = dir_name(state, name);
+    char *what = mem_printf("%s/%s", st->path, dir);
+    int rc = file_remove_dir(st->fd, dir, ours, what, e);
+
+    free(what);
+    free(dir);
+    return rc;
+}
+
+int store_get_current(struct store *st, char **current_r, struct err *e)
+{
+    char *what = mem_printf("%s/" DOMAIN_JSON, st->path);
+    json_object *o = NULL;
+    char *text = NULL;
+    const char *current = NULL;
+    size_t len;
+    int rc = -1;
+
+    *current_r = NULL;
+    if (st->fd < 0) {
+        rc = 0;
+        goto out;
+    }
+    if (file_read(st->fd, DOMAIN_JSON, JSON_MAX_SIZE, what, &text, &len, e)) {
+        rc = errno == ENOENT ? 0 : -1;
+        goto out;
+    }
+    o = json_parse_object(text, len, what, e);
+    if (!o || json_opt_str(o, "current", (struct json_at){ what, "" },
+                           &current, e))
+        goto out;
+    *current_r = mem_strdup(current);
+    rc = 0;
+
+out:
+    json_object_put(o);
+    free(text);
+    free(what);
+    return rc;
+}
+
+int store_set_current(struct store *st, const char *uuid,
+                      const char *current, struct err *e)
+{
+    char *what = mem_printf("%s/" DOMAIN_JSON, st->path);
+    json_object *o = json_object_new_object();
+    char *text;
+    int rc;
+
+    json_add_str(o, "uuid", uuid);
+    json_add_str(o, "current", current);
+    text = meta_text(o);
+    rc = file_write_durable(st->fd, DOMAIN_JSON, text, strlen(text), what, e);
+    free(text);
+    json_object_put(o);
+    free(what);
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

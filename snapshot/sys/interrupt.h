@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+/*
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT ask an operation to stop: they are
+ * noted, and the operation undoes itself and gets the guest running before
+ * the process ends (DESIGN section 5, rule 2).  SIGPIPE and SIGXFSZ are
+ * ignored; writes report EPIPE and EFBIG.
+ */
+
+#ifndef SNAPSHOT_INTERRUPT_H
+#define SNAPSHOT_INTERRUPT_H
+
+#include <signal.h>
+
+#include "sys/err.h"
+
+int interrupt_catch(struct err *e);
+/* The signal that came, or 0. */
+int interrupt_pending(void);
+/* Readable from the moment a signal came: for poll(). */
+int interrupt_fd(void);
+/* Fills the error "interrupted by ..." and returns -1. */
+int interrupt_error(struct err *e);
+/* Takes the signals out of a set. */
+void interrupt_remove(sigset_t *set);
+/*
+ * Blocks the signals in this thread, for a child that must not die of a Ctrl-C;
+ * another thread has to take them meanwhile.
+ */
+void interrupt_block(sigset_t *old_r);
+void interrupt_unblock(const sigset_t *old);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

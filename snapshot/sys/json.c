@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <string.h>
+
+#include "sys/err.h"
+#include "sys/json.h"
+
+json_object *json_parse_object(const char *text, size_t len,
+                               const char *what, struct err *e)
+{
+    struct json_tokener *tok = NULL;
+    json_object *o = NULL;
+
+    if (len > JSON_MAX_SIZE) {
+        err_set(e, SNAP_FAILED, "%s: larger than %u bytes", what,
+                JSON_MAX_SIZE);
+        return NULL;
+    }
+    tok = json_tokener_new_ex(JSON_MAX_DEPTH);
+    if (!tok) {
+        err_set(e, SNAP_FAILED, "%s: no memory to parse it", what);
+        return NULL;
+    }
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT |
+                           JSON_TOKENER_ALLOW_TRAILING_CHARS);
+    o = json_tokener_parse_ex(tok, text, (int)len);
+    if (!o) {
+        enum json_tokener_error jerr = json_tokener_get_error(tok);
+
+        err_set(e, SNAP_FAILED, "%s: not valid JSON at byte %zu: %s", what,
+                json_tokener_get_parse_end(tok),
+                jerr == json_tokener_continue ? "it ends too early" :
+                json_tokener_error_desc(jerr));
+    } else {
+        size_t end = json_tokener_get_parse_end(tok);
+
+        while (end < len && strchr(" \t\r\n", text[end]) && text[end])
+            end++;
+        if (end < len || !json_object_is_type(o, json_type_object)) {
+            err_set(e, SNAP_FAILED, "%s: not one JSON object", what);
+            json_object_put(o);
+            o = NULL;
+        }
+    }
+    json_tokener_free(tok);
+    return o;
+}
+
+static int wrong(struct err *e, struct json_at at, const char *key,
+                 const char *want)
+{
+    return err_set(e, SNAP_FAILED, "%s: '%s%s%s' is not %s", at.what,
+                   at.where, at.where[0] ? "." : "", key, want);
+}
+
+static int member(json_object *obj, const char *key, struct json_at at,
+                  enum json_type type, const char *want, json_object **v_r,
+                  struct err *e)
+{
+    if (!json_object_object_get_ex(obj, key, v_r))
+        return err_set(e, SNAP_FAILED, "%s: '%s%s%s' is missing", at.what,
+                       at.where, at.where[0] ? "." : "", key);
+    if (!json_object_is_type(*v_r, type))
+        return wrong(e, at, key, want);
+    return 0;
+}
+
+int json_str(json_object *obj, const char *key, struct json_at at,
+             const char **s_r, struct err *e)
+{
+    json_object *v;
+
+    if (member(obj, key, at, json_type_string, "a string", &v, e))
+        return -1;
+    if (strlen(json_object_get_string(v)) !=
+        (size_t)json_object_get_string_len(v))
+        return wrong(e, at, key, "free of NUL characters");
+    *s_r = json_object_get_string(v);
+    return 0;
+}
+
+int json_opt_str(json_object *obj, const char *key, struct json_at at,
+                 const char **s_r, struct err *e)
+{
+    json_object *v;
+
+    *s_r = NULL;
+    if (!json_object_object_get_ex(obj, key, &v) || !v)
+        return 0;
+    return json_str(obj, key, at, s_r, e);
+}
+
+int json_opt_bool(json_object *obj, const char *key, struct json_at at,
+                  bool *b_r, struct err *e)
+{
+    json_object *v;
+
+    *b_r = false;
+    if (!json_object_object_get_ex(obj, key, &v) || !v)
+        return 0;
+    if (!json_object_is_type(v, json_type_boolean))
+        return wrong(e, at, key, "true or false");
+    *b_r = json_object_get_boolean(v);
+    return 0;
+}
+
+int json_u64(json_object *obj, const char *key, struct json_at at,
+             uint64_t max, uint64_t *n_r, struct err *e)
+{
+    json_object *v;
+
+    if (member(obj, key, at, json_type_int, "a whole number", &v, e))
+        return -1;
+    *n_r = json_object_get_uint64(v);
+    if (json_object_get_int64(v) < 0 || *n_r > max)
+        return wrong(e, at, key, "a number in range");
+    return 0;
+}
+
+int json_obj(json_object *obj, const char *key, struct json_at at,
+             json_object **o_r, struct err *e)
+{
+    return member(obj, key, at, json_type_object, "an object", o_r, e);
+}
+
+int json_arr(json_object *obj, const char *key, struct json_at at,
+             json_object **a_r, struct err *e)
+{
+    return member(obj, key, at, json_type_array, "an array", a_r, e);
+}
+
+bool json_has(json_object *obj, const char *key)
+{
+    json_object *v;
+
+    return json_object_object_get_ex(obj, key, &v) && v;
+}
+
+bool json_true(json_object *obj, const char *key)
+{
+    json_object *v;
+
+    return json_object_object_get_ex(obj, key, &v) &&
+           json_object_is_type(v, json_type_boolean) &&
+           json_object_get_boolean(v);
+}
+
+void json_add_str(json_object *obj, const char *key, const char *s)
+{
+    json_object_object_add(obj, key, s ? json_object_new_string(s) : NULL);
+}
+
+void json_add_u64(json_object *obj, const char *key, uint64_t n)
+{
+    json_object_object_add(obj, key, json_object_new_uint64(n));
+}
+
+void json_add_bool(json_object *obj, const char *key, bool b)
+{
+    json_object_object_add(obj, key, json_object_new_boolean(b));
+}
+
+const char *json_text(json_object *o, const char *key)
+{
+    struct json_at at = { "", "" };
+    const char *s = NULL;
+    struct err ignored;
+
+    if (!json_object_is_type(o, json_type_object) ||
+        json_str(o, key, at, &s, &ignored))
+        return "";
+    return s;
+}
+
+uint64_t json_number(json_object *o, const char *key)
+{
+    struct json_at at = { "", "" };
+    struct err ignored;
+    uint64_t n = 0;
+
+    if (!json_object_is_type(o, json_type_object) ||
+        json_u64(o, key, at, UINT64_MAX, &n, &ignored))
+        return 0;
+    return n;
+}
+
+json_object *json_element(json_object *arr, const char *key,
+                          const char *value)
+{
+    size_t i, n = arr ? json_object_array_length(arr) : 0;
+
+    for (i = 0; i < n; i++)
+        if (!strcmp(json_text(json_object_array_get_idx(arr, i), key), value))
+            return json_object_array_get_idx(arr, i);
+    return NULL;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

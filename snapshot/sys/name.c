@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "sys/err.h"
+#include "sys/mem.h"
+#include "sys/name.h"
+
+#define VOLUME_MAX_LEN 127
+
+int name_check(const char *name, struct err *e)
+{
+    size_t len = strlen(name);
+
+    if (len < 1 || len > NAME_MAX_LEN)
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' has %zu characters: "
+                       "1 to %d are allowed", name, len, NAME_MAX_LEN);
+    if (strspn(name, "0123456789") == len)
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' is only digits: "
+                       "qemu-img would take it for an id; start it with a "
+                       "letter", name);
+    if (!((name[0] >= 'a' && name[0] <= 'z') ||
+          (name[0] >= 'A' && name[0] <= 'Z') || name[0] == '_'))
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' must start with a "
+                       "letter or '_'", name);
+    if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                     "0123456789._-") != len)
+        return err_set(e, SNAP_USAGE, "snapshot name '%s' may hold only "
+                       "letters, digits, '.', '_' and '-'", name);
+    return 0;
+}
+
+int name_check_domain(const char *name, struct err *e)
+{
+    const char *p;
+
+    if (!name[0] || name[0] == '.' || strlen(name) > NAME_MAX - 16)
+        return err_set(e, SNAP_USAGE, "'%s' cannot be used as the name of a "
+                       "domain's snapshot directory", name);
+    for (p = name; *p; p++)
+        if (*p == '/' || iscntrl((unsigned char)*p))
+            return err_set(e, SNAP_USAGE, "domain name '%s' holds a '/' or a "
+                           "control character, which a directory's name "
+                           "cannot", name);
+    return 0;
+}
+
+int name_expand(const char *template, time_t now, char **name_r,
+                struct err *e)
+{
+    char buf[256];
+    struct tm tm;
+
+    if (!template)
+        template = "auto-%Y%m%dT%H%M%SZ";
+    if (!strchr(template, '%')) {
+        *name_r = mem_strdup(template);
+    } else {
+        if (!gmtime_r(&now, &tm))
+            return err_errno(e, "cannot tell the time");
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        /* strftime reads no arguments: a user's template is harmless. */
+        if (!strftime(buf, sizeof(buf), template, &tm))
+#pragma GCC diagnostic pop
+            return err_set(e, SNAP_USAGE, "snapshot name '%s' is too long or "
+                           "empty", template);
+        *name_r = mem_strdup(buf);
+    }
+    return name_check(*name_r, e);
+}
+
+/* How many bytes of it are the name of a group or volume; 0: none. */
+static size_t volume_length(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-");
+
+    if (*name == '-' || len > VOLUME_MAX_LEN || (len == 1 && name[0] == '.') ||
+        (len == 2 && name[0] == '.' && name[1] == '.'))
+        return 0;
+    return len;
+}
+
+bool name_is_volume(const char *name)
+{
+    size_t vg = volume_length(name), lv;
+
+    if (!vg || name[vg] != '/')
+        return false;
+    lv = volume_length(name + vg + 1);
+    return lv && !name[vg + 1 + lv];
+}
+
+int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)
+{
+    uint32_t n;
+
+    if (getrandom(&n, sizeof(n), 0) != sizeof(n))
+        return err_errno(e, "cannot get random numbers");
+    snprintf(unique, NAME_UNIQUE_LEN + 1, "%08" PRIx32, n);
+    return 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/clock.h"
+#include "sys/err.h"
+#include "sys/interrupt.h"
+#include "sys/mem.h"
+#include "sys/proc.h"
+
+#define OUT_MAX (16u << 20)     /* of a program's stdout */
+#define IN_PIPE (1 << 20)
+#define TICK_MS 100             /* a child may end without closing its pipes */
+#define SHORT_TICK_MS 1
+
+/* cron's PATH has no sbin, where xl and the LVM tools are. */
+#define SBIN "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+struct running {
+    struct proc *p;
+    pid_t pid;
+    int in, out, err;           /* our ends, -1 when closed */
+    char feed[65536];           /* of the source, not written yet */
+    size_t feed_len, feed_off;
+    char tail[2048];            /* of stderr */
+    size_t tail_len;
+    const char *killed;         /* why we killed it, or NULL */
+};
+
+char *proc_words(const char *const *argv)
+{
+    char *words = mem_strdup("");
+    size_t i;
+
+    for (i = 0; argv[i]; i++) {
+        char *more = mem_printf("%s%s%s", words, i ? " " : "", argv[i]);
+
+        free(words);
+        words = more;
+    }
+    return words;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* The value of PATH for finding programs, and for the child. */
+static char *search_path(void)
+{
+    const char *path = getenv("PATH");
+
+    return mem_printf("%s%s" SBIN, path ? path : "", path ? ":" : "");
+}
+
+static char *find_program(const char *name, const char *path)
+{
+    char *dirs, *dir, *save = NULL;
+
+    if (strchr(name, '/'))
+        return mem_strdup(name);
+    dirs = mem_strdup(path);
+    for (dir = strtok_r(dirs, ":", &save); dir;
+         dir = strtok_r(NULL, ":", &save)) {
+        char *file = mem_printf("%s/%s", dir, name);
+
+        if (dir[0] == '/' && !access(file, X_OK)) {
+            free(dirs);
+            return file;
+        }
+        free(file);
+    }
+    free(dirs);
+    return NULL;
+}
+
+/* Our environment with that PATH, and messages in English. */
+static char **make_env(char *path)
+{
+    size_t n = 0, i, k = 0;
+    char **env;
+
+    while (environ[n])
+        n++;
+    env = mem_zalloc(n + 3, sizeof(*env));
+    for (i = 0; i < n; i++)
+        if (strncmp(environ[i], "PATH=", 5) &&
+            strncmp(environ[i], "LC_", 3) && strncmp(environ[i], "LANG", 4))
+            env[k++] = environ[i];
+    env[k++] = path;
+    env[k] = "LC_ALL=C";
+    return env;
+}
+
+/* Between fork and exec: async-signal-safe calls only. */
+static void child(const char *file, const char *const *argv, char **env,
+                  const int fds[3])
+{
+    struct sigaction sa;
+    sigset_t none;
+    int sig, fd;
+
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = SIG_DFL;
+    for (sig = 1; sig < NSIG; sig++)
+        sigaction(sig, &sa, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0);
+    /* If we were started without one of the three, dup2() does nothing. */
+    for (fd = 0; fd < 3; fd++)
+        if (dup2(fds[fd], fd) < 0 || fcntl(fd, F_SETFD, 0))
+            _exit(127);
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 3U, ~0U, 0U))
+#endif
+        for (fd = 3; fd < sysconf(_SC_OPEN_MAX); fd++)
+            close(fd);
+    execve(file, (char *const *)argv, env);
+    _exit(127);
+}
+
+static int start(struct running *r, struct err *e)
+{
+    int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+    char *path = search_path();
+    char *path_var = mem_printf("PATH=%s", path);
+    char **env = make_env(path_var);
+    char *file = find_program(r->p->argv[0], path);
+    int rc = -1;
+
+    if (!file) {
+        err_set(e, SNAP_FAILED, "cannot run %s: it is not installed (looked "
+                "in %s)", r->p->argv[0], path);
+        goto out;
+    }
+    if (r->p->source)
+        rc = pipe2(in, O_CLOEXEC);
+    else
+        rc = in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (rc < 0 || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) {
+        rc = err_errno(e, "cannot run %s", file);
+        goto out;
+    }
+    r->pid = fork();
+    if (r->pid == 0)
+        child(file, r->p->argv, env, (int[]){ in[0], out[1], err[1] });
+    if (r->pid < 0) {
+        rc = err_errno(e, "cannot run %s", file);
+        goto out;
+    }
+    r->in = in[1];
+    r->out = out[0];
+    r->err = err[0];
+    in[1] = out[0] = err[0] = -1;
+    if (r->in >= 0) {
+        fcntl(r->in, F_SETFL, O_NONBLOCK);
+        /* What we prepare while it is busy; refused, it is less. */
+        (void)fcntl(r->in, F_SETPIPE_SZ, IN_PIPE);
+    }
+    fcntl(r->out, F_SETFL, O_NONBLOCK);
+    fcntl(r->err, F_SETFL, O_NONBLOCK);
+    rc = 0;
+
+out:
+    close_fd(&in[0]);
+    close_fd(&in[1]);
+    close_fd(&out[0]);
+    close_fd(&out[1]);
+    close_fd(&err[0]);
+    close_fd(&err[1]);
+    free(file);
+    free(env);
+    free(path_var);
+    free(path);
+    return rc;
+}
+
+static void kill_group(struct running *r, const char *why)
+{
+    if (!r->killed) {
+        r->killed = why;
+        /* The group may not exist yet if the child has not run. */
+        if (kill(-r->pid, SIGKILL))
+            kill(r->pid, SIGKILL);
+    }
+}
+
+static void feed_stdin(struct running *r)
+{
+    ssize_t n;
+
+    if (r->feed_off == r->feed_len) {
+        n = r->p->source(r->p->source_arg, r->feed, sizeof(r->feed));
+        if (n < 0) {
+            kill_group(r, "its input could not be read");
+            n = 0;
+        }
+        if (n == 0) {
+            close_fd(&r->in);
+            return;
+        }
+        r->feed_len = (size_t)n;
+        r->feed_off = 0;
+    }
+    n = write(r->in, r->feed + r->feed_off, r->feed_len - r->feed_off);
+    if (n > 0)
+        r->feed_off += (size_t)n;
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        close_fd(&r->in);       /* it stopped reading: its status tells */
+}
+
+static void read_stdout(struct running *r)
+{
+    struct proc *p = r->p;
+    char buf[16384];
+    ssize_t n = read(r->out, buf, sizeof(buf));
+
+    if (n > 0 && p->out_len + (size_t)n <= OUT_MAX) {
+        p->out = mem_grow(p->out, p->out_len + (size_t)n + 1, 1);
+        memcpy(p->out + p->out_len, buf, (size_t)n);
+        p->out_len += (size_t)n;
+        p->out[p->out_len] = '\0';
+    } else if (n > 0) {
+        kill_group(r, "it printed too much");
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        close_fd(&r->out);
+    }
+}
+
+static void read_stderr(struct running *r)
+{
+    size_t half = sizeof(r->tail) / 2;
+    ssize_t n;
+
+    if (r->tail_len > half) {
+        memmove(r->tail, r->tail + r->tail_len - half, half);
+        r->tail_len = half;
+    }
+    n = read(r->err, r->tail + r->tail_len, half - 1);
+    if (n > 0)
+        r->tail_len += (size_t)n;
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        close_fd(&r->err);
+    r->tail[r->tail_len] = '\0';
+}
+
+static void shuffle(struct running *r, int timeout_ms)
+{
+    struct pollfd fds[3] = {
+        { .fd = r->in, .events = POLLOUT },
+        { .fd = r->out, .events = POLLIN },
+        { .fd = r->err, .events = POLLIN },
+    };
+
+    if (poll(fds, 3, timeout_ms) <= 0)
+        return;
+    if (fds[0].revents)
+        feed_stdin(r);
+    if (fds[1].revents)
+        read_stdout(r);
+    if (fds[2].revents)
+        read_stderr(r);
+}
+
+/* The last non-empty line of stderr. */
+static void last_line(struct running *r)
+{
+    char *line = NULL, *p, *save = NULL;
+
+    for (p = strtok_r(r->tail, "\r\n", &save); p;
+         p = strtok_r(NULL, "\r\n", &save))
+        line = p;
+    snprintf(r->p->why, sizeof(r->p->why), "%.*s",
+             (int)sizeof(r->p->why) - 1, line ? line : "");
+}
+
+static int judge(struct running *r, int status, struct err *e)
+{
+    const char *name = r->p->argv[0];
+
+    last_line(r);
+    if (r->killed)
+        return err_set(e, SNAP_FAILED, "%s was stopped: %s", name, r->killed);
+    if (WIFSIGNALED(status))
+        return err_set(e, SNAP_FAILED, "%s died of signal %d (%s)%s%s", name,
+                       WTERMSIG(status), strsignal(WTERMSIG(status)),
+                       r->p->why[0] ? ": " : "", r->p->why);
+    if (WEXITSTATUS(status))
+        return err_set(e, SNAP_FAILED, "%s failed with status %d: %s", name,
+                       WEXITSTATUS(status),
+                       r->p->why[0] ? r->p->why : "it gave no reason");
+    return 0;
+}
+
+int proc_run(struct proc *p, struct err *e)
+{
+    struct running r = { .p = p, .in = -1, .out = -1, .err = -1 };
+    uint64_t deadline;
+    int status = 0, i;
+    pid_t got = 0;
+
+    p->out = mem_zalloc(1, 1);
+    p->out_len = 0;
+    p->why[0] = '\0';
+    if (start(&r, e))
+        return -1;
+    deadline = p->timeout_s ? clock_ms() + p->timeout_s * 1000ull : UINT64_MAX;
+    while (got == 0) {
+        got = waitpid(r.pid, &status, WNOHANG);
+        if (got < 0 && errno == EINTR)
+            got = 0;
+        if (got)
+            break;
+        /* Both closed: it is about to end. */
+        shuffle(&r, r.out < 0 && r.err < 0 ? SHORT_TICK_MS : TICK_MS);
+        if (clock_ms() > deadline)
+            kill_group(&r, "it did not end in time");
+        if (!p->uninterruptible && interrupt_pending())
+            kill_group(&r, "interrupted");
+    }
+    /* What it wrote just before its end. */
+    for (i = 0; i < 64 && (r.out >= 0 || r.err >= 0); i++)
+        shuffle(&r, 0);
+    close_fd(&r.in);
+    close_fd(&r.out);
+    close_fd(&r.err);
+    if (got < 0)
+        return err_errno(e, "cannot wait for %s", p->argv[0]);
+    return judge(&r, status, e);
+}
+
+void proc_bar_writes(void)
+{
+    static const struct rlimit none = { 0, 0 };
+    char path[64], list[4096], *p, *end;
+    ssize_t n;
+    pid_t pid;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+             (int)getpid());
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, list, sizeof(list) - 1);
+    if (fd >= 0)
+        close(fd);
+    list[n < 0 ? 0 : n] = '\0';
+    /* One that has ended meanwhile needs no limit. */
+    for (p = list; (pid = (pid_t)strtol(p, &end, 10)) > 0; p = end)
+        (void)!prlimit(pid, RLIMIT_FSIZE, &none, NULL);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+/*
+ * Running programs: argv, never a shell.  The child gets no descriptor but
+ * 0, 1 and 2, default signals and a process group of its own, so that a
+ * Ctrl-C reaches only us and we decide what becomes of it.
+ *
+ * No child outlives proc_run(): libxl reaps every child of the process
+ * while one of its calls runs (libxl_event.h, libxl_sigchld_owner_libxl).
+ */
+
+#ifndef SNAPSHOT_PROC_H
+#define SNAPSHOT_PROC_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "sys/err.h"
+
+struct proc {
+    /* in */
+    const char *const *argv;    /* argv[0] is looked up in PATH and sbin */
+    unsigned timeout_s;         /* 0: none */
+    bool uninterruptible;       /* go on when a signal came (interrupt.h) */
+    /* Gives the child's stdin: bytes read, 0 at the end, -1 to give up. */
+    ssize_t (*source)(void *arg, void *buf, size_t len);
+    void *source_arg;
+    /* out */
+    char *out;                  /* stdout, NUL-terminated; caller frees */
+    size_t out_len;
+    char why[512];              /* last line of stderr */
+};
+
+/*
+ * 0 if the program exited with status 0.  Else -1 with an error that names
+ * the program, the reason and its last line on stderr.
+ */
+int proc_run(struct proc *p, struct err *e);
+
+/*
+ * What a child of the main thread, one of libxl's, next writes to a file fails
+ * with EFBIG, now and for ever; pipes are not concerned.
+ */
+void proc_bar_writes(void);
+
+/* The words of argv for a message or a log. */
+char *proc_words(const char *const *argv);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+/*
+ * A job: one operation on one snapshot, as its steps see it.  What is needed
+ * to undo or complete it after a crash goes into the journal's header
+ * (job_to_json); the rest lives only while the operation runs.
+ */
+
+#ifndef SNAPSHOT_JOB_H
+#define SNAPSHOT_JOB_H
+
+#include "disk/disk.h"
+#include "memory/memory.h"
+#include "txn/plan.h"
+#include "sys/report.h"
+#include "store/store.h"
+
+enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_PROTECT, OP_COUNT };
+
+struct job {
+    /* in the journal */
+    enum op op;
+    struct snapshot s;          /* made, gone back to, deleted, changed */
+    struct plan plan;
+    uint32_t domid;             /* create: the domain, with s.domain.uuid */
+    bool paused;                /* leave the domain paused */
+    bool live;                  /* create: save memory while the guest runs */
+    char *boot;                 /* host_boot_id() */
+
+    /* not in the journal */
+    struct store *st;
+    const struct reporter *rep;
+    struct disk_host host;
+    struct memory_writer *memory;
+    uint64_t memory_kib;        /* expected size of the memory image */
+    unsigned memory_level;      /* of its compression (memory.h) */
+    uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */
+    uint64_t downtime_ms;
+    struct snapshot *others;    /* of the domain, where layers are concerned */
+    size_t nothers;
+    char **children;            /* of the snapshot to be deleted, */
+    size_t nchildren;
+    bool knows_children;        /* or else all are looked at */
+    size_t last;                /* in an undo: the step begun last */
+    bool keep_memory;           /* the guest has no other */
+};
+
+const char *job_op_name(enum op op);    /* "create" ... */
+/* A create that closes the domain. */
+bool job_is_cold(const struct job *j);
+
+/* The journal's header; the caller's to put. */
+json_object *job_to_json(const struct job *j);
+/* Fills in a zeroed job; st and rep are left to the caller. */
+int job_parse(json_object *o, const char *what, struct job *j,
+              struct err *e);
+void job_free(struct job *j);
+
+#endif
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

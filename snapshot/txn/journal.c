@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "sys/err.h"
+#include "sys/file.h"
+#include "sys/json.h"
+#include "sys/mem.h"
+#include "txn/journal.h"
+
+#define SUM_LEN 16
+#define MAX_STEPS 100000
+
+static char *journal_path(struct store *st)
+{
+    return mem_printf("%s/" STORE_JOURNAL, st->path);
+}
+
+static char *make_record(json_object *o)
+{
+    const char *text = json_object_to_json_string_ext(o,
+                           JSON_C_TO_STRING_PLAIN);
+
+    return mem_printf("%016" PRIx64 " %s\n",
+                      (uint64_t)XXH3_64bits(text, strlen(text)), text);
+}
+
+static int open_append(struct journal *j, const char *what, struct err *e)
+{
+    j->fd = openat(j->st->fd, STORE_JOURNAL, O_WRONLY | O_APPEND |
+                   O_NOFOLLOW | O_CLOEXEC);
+    return j->fd < 0 ? err_errno(e, "cannot open %s", what) : 0;
+}
+
+/*
+ * Nothing has been done yet: a journal that got its name but perhaps not to
+ * the disk goes again, so that the failure leaves everything as before.
+ */
+static void withdraw(struct store *st, const char *line, const char *what)
+{
+    struct err ignored;
+    char *text = NULL;
+    size_t len;
+
+    if (!file_read(st->fd, STORE_JOURNAL, JSON_MAX_SIZE, what, &text, &len,
+                   &ignored) && !strcmp(text, line))
+        file_unlink(st->fd, STORE_JOURNAL, what, &ignored);
+    free(text);
+}
+
+int journal_start(struct store *st, json_object *header, struct journal *j,
+                  struct err *e)
+{
+    char *what = journal_path(st), *line = make_record(header);
+    int rc;
+
+    j->st = st;
+    j->fd = -1;
+    rc = file_write_durable(st->fd, STORE_JOURNAL, line, strlen(line), what,
+                            e);
+    if (!rc)
+        rc = open_append(j, what, e);
+    if (rc)
+        withdraw(st, line, what);
+    free(line);
+    free(what);
+    return rc;
+}
+
+int journal_begin(struct journal *j, size_t step, size_t through,
+                  struct err *e)
+{
+    json_object *o = json_object_new_object();
+    char *what = journal_path(j->st), *line;
+    int rc;
+
+    json_add_u64(o, "begin", step);
+    json_add_u64(o, "through", through);
+    line = make_record(o);
+    if (file_write_all(j->fd, line, strlen(line)))
+        rc = err_errno(e, "cannot write %s", what);
+    else
+        rc = file_sync(j->fd, what, e);
+    free(line);
+    free(what);
+    json_object_put(o);
+    return rc;
+}
+
+void journal_close(struct journal *j)
+{
+    if (j->fd >= 0)
+        close(j->fd);
+    j->fd = -1;
+}
+
+int journal_end(struct journal *j, struct err *e)
+{
+    char *what = journal_path(j->st);
+    int rc = file_unlink(j->st->fd, STORE_JOURNAL, what, e);
+    struct err ignored;
+
+    /*
+     * If this fails and the power with it, the journal may be back: then the
+     * next command does once more what is done already.
+     */
+    if (!rc)
+        (void)file_sync(j->st->fd, j->st->path, &ignored);
+    if (!rc)
+        journal_close(j);
+    free(what);
+    return rc;
+}
+
+bool journal_exists(struct store *st)
+{
+    struct stat sb;
+
+    /* If it cannot be told, reading it will fail and nothing is begun. */
+    return st->fd >= 0 &&
+           (!fstatat(st->fd, STORE_JOURNAL, &sb, AT_SYMLINK_NOFOLLOW) ||
+            errno != ENOENT);
+}
+
+/* The record of a line without its newline, or NULL if it is not whole. */
+static json_object *parse_record(const char *line, size_t len)
+{
+    char sum[SUM_LEN + 1];
+    struct err ignored;
+
+    if (len < SUM_LEN + 1 || line[SUM_LEN] != ' ')
+        return NULL;
+    snprintf(sum, sizeof(sum), "%016" PRIx64,
+             (uint64_t)XXH3_64bits(line + SUM_LEN + 1, len - SUM_LEN - 1));
+    if (memcmp(sum, line, SUM_LEN))
+        return NULL;
+    return json_parse_object(line + SUM_LEN + 1, len - SUM_LEN - 1,
+                             "journal", &ignored);
+}
+
+static int damaged(const char *what, struct err *e)
+{
+    return err_set(e, SNAP_NEEDS_USER, "%s is damaged: look at the domain and "
+                   "its disks, then remove that file", what);
+}
+
+/*
+ * Reads the records behind the header.  *good_r is the length up to the
+ * torn last one, if there is such.
+ */
+static int parse_begins(const char *text, size_t len, size_t *good_r,
+                        long *begun_r, const char *what, struct err *e)
+{
+    struct json_at at = { what, "" };
+
+    while (*good_r < len) {
+        const char *line = text + *good_r;
+        const char *nl = memchr(line, '\n', len - *good_r);
+        json_object *o = nl ? parse_record(line, (size_t)(nl - line)) : NULL;
+        uint64_t through;
+
+        if (!o) {
+            if (nl && nl + 1 < text + len)
+                return damaged(what, e);
+            return 0;
+        }
+        if (json_u64(o, "through", at, MAX_STEPS, &through, e)) {
+            json_object_put(o);
+            return damaged(what, e);
+        }
+        json_object_put(o);
+        *begun_r = (long)through;
+        *good_r = (size_t)(nl - text) + 1;
+    }
+    return 0;
+}
+
+int journal_read(struct store *st, struct journal *j,
+                 json_object **header_r, long *begun_r, struct err *e)
+{
+    char *what = journal_path(st), *text = NULL, *nl;
+    size_t len, good;
+    int rc = -1;
+
+    j->st = st;
+    j->fd = -1;
+    *begun_r = -1;
+    *header_r = NULL;
+    if (file_read(st->fd, STORE_JOURNAL, JSON_MAX_SIZE, what, &text, &len,
+                  e)) {
+        if (errno != ENOENT)
+            e->status = SNAP_NEEDS_USER;
+        goto out;
+    }
+    nl = memchr(text, '\n', len);
+    if (nl)
+        *header_r = parse_record(text, (size_t)(nl - text));
+    if (!*header_r) {
+        damaged(what, e);
+        goto out;
+    }
+    good = (size_t)(nl - text) + 1;
+    if (parse_begins(text, len, &good, begun_r, what, e) ||
+        open_append(j, what, e))
+        goto out;
+    if (good < len && ftruncate(j->fd, (off_t)good)) {
+        err_errno(e, "cannot shorten %s", what);
+        goto out;
+    }
+    rc = 0;
+
+out:
+    if (rc) {
+        json_object_put(*header_r);
+        *header_r = NULL;
+        journal_close(j);
+    }
+    free(text);
+    free(what);
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

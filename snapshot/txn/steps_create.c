@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+/* The steps of a create: hot, live or cold. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "disk/disk.h"
+#include "memory/memory.h"
+#include "memory/place.h"
+#include "qemu/qemu.h"
+#include "store/meta.h"
+#include "store/store.h"
+#include "sys/clock.h"
+#include "sys/err.h"
+#include "sys/host.h"
+#include "sys/interrupt.h"
+#include "sys/report.h"
+#include "txn/job.h"
+#include "txn/steps.h"
+#include "xen/domain.h"
+#include "xen/monitor.h"
+#include "xen/watch.h"
+
+static int stage(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return store_make_new(j->st, j->s.name, e) ||
+           memory_place_make(&j->s, e) ? -1 : 0;
+}
+
+static int stage_undo(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    memory_close(j->memory);
+    j->memory = NULL;
+    if (j->keep_memory)
+        return err_set(e, SNAP_FAILED, "the guest's memory is kept in %s",
+                       j->s.memory.file[0] == '/' ? j->s.memory.file :
+                       j->st->path);
+    return memory_place_remove(&j->s, e) ||
+           store_remove(j->st, STORE_NEW, j->s.name, e) ? -1 : 0;
+}
+
+static int prepare(struct job *j, const struct step *step, struct err *e)
+{
+    size_t i;
+
+    (void)step;
+    j->host.cold = job_is_cold(j);
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_prepare(&j->host, &j->s.disks[i], e))
+            return -1;
+    return 0;
+}
+
+/* Removes the parts of all disks, whatever became of the domain. */
+static int prepare_undo(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    struct err all = { 0 };
+    size_t i;
+
+    (void)step;
+    if (step_open_host(j, e))
+        return -1;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_remove(&j->host, &j->s.disks[i], e))
+            err_add(&all, "%s", e->text);
+    if (all.status != SNAP_OK) {
+        *e = all;
+        return -1;
+    }
+    return 0;
+}
+
+static int hold_monitor(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    (void)step;
+    return monitor_hold(j->s.domain.name, e);
+}
+
+static int release_monitor(struct job *j, const struct step *step,
+                           struct err *e)
+{
+    (void)step;
+    return monitor_release(j->s.domain.name, e);
+}
+
+/* At the sight of a suspended guest it would end, and never come back. */
+static int hold_undo(struct job *j, const struct step *step, struct err *e)
+{
+    enum domain_state state;
+    bool same;
+
+    if (domain_check(j->domid, j->s.domain.uuid, &same, &state, e))
+        return -1;
+    if (same && state == DOMAIN_SUSPENDED)
+        return err_set(e, SNAP_FAILED, "the guest is still suspended");
+    return release_monitor(j, step, e);
+}
+
+/* The guest is stopped from j->stopped_ms on. */
+static int suspend(struct job *j, struct err *e)
+{
+    struct watch *w = j->live ? watch_start(j->domid, j->s.domain.uuid) :
+                      NULL;
+    int rc;
+
+    j->stopped_ms = clock_ms();
+    rc = domain_suspend(j->domid, memory_fd(j->memory), j->live, e);
+    if (w)
+        j->stopped_ms = watch_end(w);
+    return rc;
+}
+
+static int save_once(struct job *j, struct err *e)
+{
+    char *what;
+    int dirfd = memory_place_open(j->st, STORE_NEW, &j->s, &what, e);
+    int rc = -1;
+    struct err why;
+
+    if (dirfd < 0 ||
+        memory_create(dirfd, &j->s, what, j->memory_level,
+                      j->memory_kib * 1024, j->rep, &j->memory, e))
+        goto out;
+    rc = suspend(j, e);
+    /* The full disk is what the user needs to know of, not what libxl says. */
+    if (memory_finish(j->memory, !rc, &why)) {
+        *e = why;
+        rc = -1;
+    }
+    if (rc && interrupt_pending())
+        interrupt_error(e);
+
+out:
+    if (dirfd >= 0)
+        close(dirfd);
+    free(what);
+    return rc;
+}
+
+/* A live save that failed before it stopped the guest. */
+static bool still_runs(struct job *j)
+{
+    enum domain_state state;
+    struct err ignored;
+    bool same;
+
+    return !domain_check(j->domid, j->s.domain.uuid, &same, &state,
+                         &ignored) && same && state == DOMAIN_RUNNING;
+}
+
+/* Not every hypervisor can log what a PV guest dirties. */
+static int save(struct job *j, const struct step *step, struct err *e)
+{
+    int rc = save_once(j, e);
+
+    (void)step;
+    if (!rc || !j->live || interrupt_pending() || !still_runs(j))
+        return rc;
+    report_note(j->rep, "warning: domain %s cannot be saved live, its guest "
+                "is stopped meanwhile: %s", j->s.domain.name, e->text);
+    j->live = false;
+    memory_close(j->memory);
+    j->memory = NULL;
+    return save_once(j, e);
+}
+
+/* The guest runs again, as before: DESIGN section 5, rule 2. */
+static int save_undo(struct job *j, const struct step *step, struct err *e)
+{
+    enum domain_state state;
+    bool same;
+
+    (void)step;
+    if (domain_check(j->domid, j->s.domain.uuid, &same, &state, e))
+        return -1;
+    if (!same)
+        return 0;       /* it ended meanwhile: nothing to resume */
+    if (state == DOMAIN_SUSPENDED &&
+        (domain_resume(j->domid, false, e) ||
+         domain_check(j->domid, j->s.domain.uuid, &same, &state, e)))
+        return -1;
+    /* Only our resume step can have paused it. */
+    if (same && j->paused && state == DOMAIN_PAUSED)
+        return domain_unpause(j->domid, e);
+    return 0;
+}
+
+/*
+ * From here on the memory image is all that there is of the guest: it must
+ * be on disk before.
+ */
+static int close_domain(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    (void)step;
+    if (memory_sync(j->memory, &j->s, e) ||
+        store_save(j->st, STORE_NEW, &j->s, e))
+        return -1;
+    disk_host_close(&j->host);
+    j->host.cold = true;
+    return domain_destroy(j->domid, e) || disk_wait_closed(&j->s, e) ? -1 : 0;
+}
+
+/* 1 if a domain of the name is there, 0 if not, -1; its state if ours. */
+static int find_ours(struct job *j, struct domain *d, bool *ours_r,
+                     struct err *e)
+{
+    int rc = domain_look(j->s.domain.name, d, e);
+
+    *ours_r = rc > 0 && !strcmp(d->uuid, j->s.domain.uuid);
+    return rc;
+}
+
+/* Restores from what a crash left: the journal is older than the image. */
+static int restore_new(struct job *j, struct err *e)
+{
+    struct snapshot whole;
+    struct err ignored;
+
+    if (store_load(j->st, STORE_NEW, j->s.name, &whole, e))
+        return -1;
+    meta_free(&j->s);
+    j->s = whole;
+    /* Whoever else holds an image, the guest has to run. */
+    (void)disk_wait_closed(&j->s, &ignored);
+    return step_restore_paused(j, STORE_NEW, e);
+}
+
+/* Lets the restored domain run, if it is there. */
+static int unpause_ours(struct job *j, struct err *e)
+{
+    struct domain d;
+    bool ours;
+    int rc = find_ours(j, &d, &ours, e);
+
+    if (rc <= 0)
+        return rc;
+    return ours && d.state == DOMAIN_PAUSED ? domain_unpause(d.domid, e) : 0;
+}
+
+/*
+ * 1 if the guest ran again after its domain was destroyed, 0, or -1: its
+ * memory is of the past then, and so is what it knows of its disks.
+ */
+static int came_back(struct job *j, struct err *e)
+{
+    size_t i;
+    int rc;
+
+    for (i = 0; i < j->last; i++)
+        if (j->plan.steps[i].verb == STEP_REOPEN)
+            return 1;
+    rc = store_has_meta(j->st, STORE_NEW, j->s.name, e);
+    return rc < 0 ? -1 : !rc;
+}
+
+/* 1 if the guest is gone and to be restored, 0, or -1. */
+static int is_lost(struct job *j, struct err *e)
+{
+    struct domain d;
+    bool ours;
+    int rc = came_back(j, e);
+
+    if (rc)
+        return rc < 0 ? -1 : 0;
+    rc = find_ours(j, &d, &ours, e);
+    /* A guest that ended with the host is for its owner to start. */
+    if (rc <= 0)
+        return rc < 0 ? -1 : host_is_same_boot(j->boot);
+    /* What a restore that was cut short left has not run yet. */
+    if (!ours || d.state != DOMAIN_PAUSED || d.domid == j->domid)
+        return 0;
+    return domain_destroy(d.domid, e) ? -1 : 1;
+}
+
+/*
+ * The guest runs again from its memory image, once: the user may shut it down
+ * while something else is not undone yet.
+ */
+static int close_undo(struct job *j, const struct step *step, struct err *e)
+{
+    int rc = is_lost(j, e);
+
+    (void)step;
+    if (rc > 0)
+        rc = restore_new(j, e);
+    if (!rc)
+        rc = unpause_ours(j, e);
+    if (!rc)
+        rc = store_remove_meta(j->st, STORE_NEW, j->s.name, e);
+    j->keep_memory = rc < 0;
+    return rc;
+}
+
+static int capture(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    /* A live save of an HVM guest makes QEMU let go of its images. */
+    if (j->live && !strcmp(j->s.domain.type, "hvm") && j->host.qemu &&
+        qemu_cont(j->host.qemu, e))
+        return -1;
+    return disk_capture(&j->host, &j->s, e);
+}
+
+/*
+ * Before the guest goes on: what it then writes must be safe and, cold, some
+ * parts are in its way.
+ */
+static int capture_undo(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    int rc = job_is_cold(j) ? is_lost(j, e) : 0;
+
+    if (rc)
+        return rc < 0 ? -1 : prepare_undo(j, step, e);
+    if (job_is_cold(j))
+        return 0;
+    return step_open_host(j, e) ? -1 :
+           j->host.running ? disk_rescue(&j->host, &j->s, e) : 0;
+}
+
+static int reopen(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return step_restore_paused(j, STORE_NEW, e);
+}
+
+static int resume(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    if (domain_resume(j->domid, j->paused, e))
+        return -1;
+    if (j->stopped_ms)
+        j->downtime_ms = clock_ms() - j->stopped_ms;
+    return 0;
+}
+
+static int record(struct job *j, const struct step *step, struct err *e)
+{
+    size_t i;
+
+    (void)step;
+    j->s.downtime_ms = j->downtime_ms;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_record(&j->host, &j->s.disks[i], e))
+            return -1;
+    if (memory_sync(j->memory, &j->s, e))
+        return -1;
+    return store_save(j->st, STORE_NEW, &j->s, e);
+}
+
+static int publish(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return store_move(j->st, j->s.name, STORE_NEW, STORE_COMMITTED, e);
+}
+
+static int publish_happened(struct job *j, struct err *e)
+{
+    return step_moved(j, STORE_NEW, STORE_COMMITTED, e);
+}
+
+static int set_current(struct job *j, const struct step *step,
+                       struct err *e)
+{
+    (void)step;
+    return store_set_current(j->st, j->s.domain.uuid, j->s.name, e);
+}
+
+const struct step_ops steps_create[STEP_COUNT] = {
+    [STEP_STAGE] = { .act = stage, .undo = stage_undo },
+    [STEP_PREPARE] = { .act = prepare, .undo = prepare_undo },
+    [STEP_HOLD_MONITOR] = { .act = hold_monitor, .undo = hold_undo },
+    [STEP_SAVE] = { .act = save, .undo = save_undo },
+    [STEP_CLOSE] = { .act = close_domain, .undo = close_undo },
+    [STEP_CAPTURE] = { .act = capture, .undo = capture_undo, .joined = true },
+    [STEP_REOPEN] = { .act = reopen },
+    [STEP_RESUME] = { .act = resume, .joined = true },
+    [STEP_RELEASE_MONITOR] = { .act = release_monitor, .joined = true },
+    [STEP_RECORD] = { .act = record },
+    [STEP_PUBLISH] = { .act = publish, .happened = publish_happened },
+    [STEP_SET_CURRENT] = { .act = set_current },
+};
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+
+/* The steps of a deletion, and of its opposite, protection. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "disk/disk.h"
+#include "memory/place.h"
+#include "store/meta.h"
+#include "store/store.h"
+#include "sys/mem.h"
+#include "txn/steps.h"
+
+static int hide(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return store_move(j->st, j->s.name, STORE_COMMITTED, STORE_DELETED, e);
+}
+
+static int hide_happened(struct job *j, struct err *e)
+{
+    return step_moved(j, STORE_COMMITTED, STORE_DELETED, e);
+}
+
+static int remove_part(struct job *j, const struct step *step,
+                       struct err *e)
+{
+    if (!j->host.moved && step_open_host(j, e))
+        return -1;
+    return disk_remove(&j->host, &j->s.disks[step->disk], e);
+}
+
+static bool is_parent(const struct snapshot *child, const char *name)
+{
+    return child->parent && !strcmp(child->parent, name);
+}
+
+static int relink_one(struct job *j, const char *name, struct err *e)
+{
+    struct snapshot child;
+    struct err damaged;
+    int rc = 0;
+
+    /*
+     * A damaged snapshot has no parent that could be read either.  One that
+     * cannot be read now may be a child: it is tried again.
+     */
+    errno = 0;
+    if (store_load(j->st, STORE_COMMITTED, name, &child, &damaged)) {
+        if (errno != EIO)
+            return 0;
+        *e = damaged;
+        return -1;
+    }
+    if (is_parent(&child, j->s.name)) {
+        free(child.parent);
+        child.parent = mem_strdup(j->s.parent);
+        rc = store_save(j->st, STORE_COMMITTED, &child, e);
+    }
+    meta_free(&child);
+    return rc;
+}
+
+/*
+ * The tree already sees the children as the parent's (tree_link); this
+ * makes it so on disk, before the ghost goes.  After a crash nobody knows
+ * the children: they are among all.
+ */
+static int relink(struct job *j, const struct step *step, struct err *e)
+{
+    char *current = NULL;
+    size_t i;
+    int rc = 0;
+
+    (void)step;
+    if (!j->knows_children) {
+        store_free_names(j->children, j->nchildren);
+        rc = store_names(j->st, STORE_COMMITTED, &j->children,
+                         &j->nchildren, e);
+    }
+    for (i = 0; !rc && i < j->nchildren; i++)
+        rc = relink_one(j, j->children[i], e);
+    if (!rc)
+        rc = store_get_current(j->st, &current, e);
+    if (!rc && current && !strcmp(current, j->s.name))
+        rc = store_set_current(j->st, j->s.domain.uuid, j->s.parent, e);
+    free(current);
+    return rc;
+}
+
+static int purge(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return memory_place_remove(&j->s, e) ||
+           store_remove(j->st, STORE_DELETED, j->s.name, e) ? -1 : 0;
+}
+
+static int write_protection(struct job *j, bool protect, struct err *e)
+{
+    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
+    bool wanted = j->s.protected;
+    int rc = there;
+
+    if (there <= 0)
+        return rc;
+    j->s.protected = protect;
+    rc = store_save(j->st, STORE_COMMITTED, &j->s, e);
+    j->s.protected = wanted;
+    return rc;
+}
+
+static int protect(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    return write_protection(j, j->s.protected, e);
+}
+
+static int protect_undo(struct job *j, const struct step *step,
+                        struct err *e)
+{
+    (void)step;
+    return write_protection(j, !j->s.protected, e);
+}
+
+/* A snapshot that somebody took away needs nothing any more. */
+static int protect_happened(struct job *j, struct err *e)
+{
+    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
+    struct snapshot now;
+    bool same;
+
+    if (there <= 0)
+        return there < 0 ? -1 : 1;
+    if (store_load(j->st, STORE_COMMITTED, j->s.name, &now, e))
+        return -1;
+    same = now.protected == j->s.protected;
+    meta_free(&now);
+    return same;
+}
+
+const struct step_ops steps_delete[STEP_COUNT] = {
+    [STEP_HIDE] = { .act = hide, .happened = hide_happened },
+    [STEP_REMOVE] = { .act = remove_part },
+    [STEP_RELINK] = { .act = relink },
+    [STEP_PURGE] = { .act = purge },
+    [STEP_PROTECT] = { .act = protect, .undo = protect_undo,
+                       .happened = protect_happened },
+};
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+#include <libxl_uuid.h>
+
+#include "sys/err.h"
+#include "sys/interrupt.h"
+#include "sys/mem.h"
+#include "sys/proc.h"
+#include "xen/domain.h"
+
+/* As configured in Xen's own tree; there the Makefile may say otherwise. */
+#ifndef XEN_RUN_DIR
+#define XEN_RUN_DIR "/var/run/xen"
+#endif
+
+static libxl_ctx *ctx;
+
+void domain_init(void *libxl_ctx_)
+{
+    ctx = libxl_ctx_;
+}
+
+static int failed(struct err *e, uint32_t domid, const char *what, int rc)
+{
+    char *name = libxl_domid_to_name(ctx, domid);
+
+    err_set(e, SNAP_FAILED, "libxl cannot %s domain %s (id %u): error %d; "
+            "'xl -vvv' and /var/log/xen tell more", what,
+            name ? name : "?", domid, rc);
+    free(name);
+    return -1;
+}
+
+static enum domain_state state_of(const libxl_dominfo *info)
+{
+    if (info->dying)
+        return DOMAIN_DYING;
+    if (info->shutdown)
+        return info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND ?
+               DOMAIN_SUSPENDED : DOMAIN_SHUTDOWN;
+    return info->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+}
+
+static void format_uuid(const libxl_uuid *uuid, char text[37])
+{
+    snprintf(text, 37, LIBXL_UUID_FMT, LIBXL_UUID_BYTES((*uuid)));
+}
+
+/* 1 with the info, 0 if there is no such domain, -1. */
+static int get_info(uint32_t domid, libxl_dominfo *info, struct err *e)
+{
+    int rc = libxl_domain_info(ctx, info, domid);
+
+    if (rc == ERROR_DOMAIN_NOTFOUND)
+        return 0;
+    return rc ? failed(e, domid, "look at", rc) : 1;
+}
+
+static const char *type_name(libxl_domain_type type)
+{
+    switch (type) {
+    case LIBXL_DOMAIN_TYPE_PV: return "pv";
+    case LIBXL_DOMAIN_TYPE_PVH: return "pvh";
+    case LIBXL_DOMAIN_TYPE_HVM: return "hvm";
+    default: return "unknown";
+    }
+}
+
+static const char *known(const char *word)
+{
+    return word && strcmp(word, "unknown") ? word : "";
+}
+
+static void fill_disk(struct domain_disk *d, const libxl_device_disk *disk)
+{
+    d->vdev = mem_strdup(disk->vdev ? disk->vdev : "");
+    d->path = mem_strdup(disk->pdev_path ? disk->pdev_path : "");
+    d->format = known(libxl_disk_format_to_string(disk->format));
+    d->backend = known(libxl_disk_backend_to_string(disk->backend));
+    d->readonly = !disk->readwrite;
+    d->cdrom = disk->is_cdrom;
+    d->foreign = disk->backend_domid != 0;
+}
+
+/*
+ * The configuration has the format of each disk; which backend it got and
+ * what is in the drive now is in xenstore.
+ */
+static void fill_disks(struct domain *d, const libxl_domain_config *config)
+{
+    int i, k, n = 0;
+    libxl_device_disk *now = libxl_device_disk_list(ctx, d->domid, &n);
+
+    d->disks = mem_zalloc(config->num_disks, sizeof(*d->disks));
+    d->ndisks = config->num_disks;
+    for (i = 0; i < config->num_disks; i++) {
+        fill_disk(&d->disks[i], &config->disks[i]);
+        for (k = 0; k < n; k++)
+            if (now[k].vdev && !strcmp(now[k].vdev, d->disks[i].vdev)) {
+                d->disks[i].backend =
+                    known(libxl_disk_backend_to_string(now[k].backend));
+                d->disks[i].foreign = now[k].backend_domid != 0;
+            }
+    }
+    if (now)
+        libxl_device_disk_list_free(now, n);
+}
+
+static bool is_set(libxl_defbool b)
+{
+    return !libxl_defbool_is_default(b) && libxl_defbool_val(b);
+}
+
+static const char *confined(const libxl_domain_config *config)
+{
+    if (config->c_info.type != LIBXL_DOMAIN_TYPE_HVM)
+        return NULL;
+    return is_set(config->b_info.device_model_stubdomain) ?
+               "runs in a stub domain" :
+           is_set(config->b_info.dm_restrict) ?
+               "is restricted (dm_restrict)" : NULL;
+}
+
+static void fill_info(struct domain *d, const libxl_dominfo *info)
+{
+    d->domid = info->domid;
+    format_uuid(&info->uuid, d->uuid);
+    d->state = state_of(info);
+    d->type = type_name(LIBXL_DOMAIN_TYPE_INVALID);
+    d->max_kib = info->max_memkb;
+    d->used_kib = info->current_memkb;
+}
+
+static int fill(struct domain *d, const libxl_dominfo *info, struct err *e)
+{
+    libxl_domain_config config;
+    int rc;
+
+    fill_info(d, info);
+    d->name = libxl_domid_to_name(ctx, info->domid);
+    if (!d->name)
+        d->name = mem_strdup("");
+    if (info->domid == 0)
+        return 0;           /* libxl keeps no configuration of it */
+    libxl_domain_config_init(&config);
+    rc = libxl_retrieve_domain_configuration(ctx, d->domid, &config, NULL);
+    if (!rc) {
+        fill_disks(d, &config);
+        d->type = type_name(config.c_info.type);    /* dominfo: no PVH */
+        d->confined = confined(&config);
+        config.c_info.domid = 0;        /* a restored domain gets its own */
+        d->config = libxl_domain_config_to_json(ctx, &config);
+    }
+    libxl_domain_config_dispose(&config);
+    if (!d->config && d->state != DOMAIN_DYING)
+        return failed(e, d->domid, "get the configuration of", rc);
+    return 1;
+}
+
+static bool all_digits(const char *s)
+{
+    return *s && strspn(s, "0123456789") == strlen(s);
+}
+
+static int resolve(const char *word, uint32_t *domid_r)
+{
+    char *end;
+    unsigned long n;
+
+    if (!all_digits(word))
+        return libxl_name_to_domid(ctx, word, domid_r);
+    errno = 0;
+    n = strtoul(word, &end, 10);
+    if (errno || n >= UINT32_MAX)
+        return ERROR_INVAL;
+    *domid_r = n;
+    return 0;
+}
+
+char *domain_name(const char *word)
+{
+    uint32_t domid;
+
+    return resolve(word, &domid) ? NULL : libxl_domid_to_name(ctx, domid);
+}
+
+/* All of it, or what the hypervisor tells. */
+static int look(const char *word, bool all, struct domain *d, struct err *e)
+{
+    libxl_dominfo info;
+    uint32_t domid;
+    int rc;
+
+    memset(d, 0, sizeof(*d));
+    if (resolve(word, &domid))
+        return 0;
+    libxl_dominfo_init(&info);
+    rc = get_info(domid, &info, e);
+    if (rc > 0 && !all)
+        fill_info(d, &info);
+    else if (rc > 0 && fill(d, &info, e) < 0) {
+        domain_free(d);
+        rc = -1;
+    }
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
+int domain_find(const char *word, struct domain *d, struct err *e)
+{
+    return look(word, true, d, e);
+}
+
+int domain_look(const char *word, struct domain *d, struct err *e)
+{
+    return look(word, false, d, e);
+}
+
+int domain_check(uint32_t domid, const char *uuid, bool *same_r,
+                 enum domain_state *state_r, struct err *e)
+{
+    libxl_dominfo info;
+    char text[37];
+    int rc;
+
+    *same_r = false;
+    libxl_dominfo_init(&info);
+    rc = get_info(domid, &info, e);
+    if (rc > 0) {
+        format_uuid(&info.uuid, text);
+        *same_r = !strcmp(text, uuid);
+        *state_r = state_of(&info);
+        rc = 0;
+    }
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
+int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
+{
+    sigset_t old;
+    int rc;
+
+    /*
+     * libxl's helper inherits what is blocked: it must not die of a Ctrl-C,
+     * which may come when the guest is asked to suspend itself, and does.
+     */
+    interrupt_block(&old);
+    rc = libxl_domain_suspend(ctx, domid, fd, live ? LIBXL_SUSPEND_LIVE : 0,
+                              NULL);
+    interrupt_unblock(&old);
+    return rc ? failed(e, domid, "save the memory of", rc) : 0;
+}
+
+int domain_resume(uint32_t domid, bool paused, struct err *e)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = get_info(domid, &info, e);
+    if (rc <= 0)
+        goto out;
+    /* Resuming one that runs would change its registers under it. */
+    if (state_of(&info) != DOMAIN_SUSPENDED) {
+        rc = 0;
+        goto out;
+    }
+    rc = paused ? libxl_domain_pause(ctx, domid, NULL) : 0;
+    if (!rc)
+        rc = libxl_domain_resume(ctx, domid, 1, NULL);
+    if (rc)
+        failed(e, domid, "resume", rc);
+
+out:
+    libxl_dominfo_dispose(&info);
+    return rc ? -1 : 0;
+}
+
+int domain_unpause(uint32_t domid, struct err *e)
+{
+    int rc = libxl_domain_unpause(ctx, domid, NULL);
+
+    return rc ? failed(e, domid, "unpause", rc) : 0;
+}
+
+int domain_destroy(uint32_t domid, struct err *e)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = get_info(domid, &info, e);
+    libxl_dominfo_dispose(&info);
+    if (rc <= 0)
+        return rc;
+    rc = libxl_domain_destroy(ctx, domid, NULL);
+    return rc ? failed(e, domid, "destroy", rc) : 0;
+}
+
+int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
+                   void *arg, struct err *e)
+{
+    const char *const argv[] = { "xl", "restore", "-p", "/dev/stdin", NULL };
+    struct proc p = {
+        .argv = argv, .source = source, .source_arg = arg,
+        .uninterruptible = true,
+    };
+    int rc = proc_run(&p, e);
+
+    free(p.out);
+    return rc;
+}
+
+int domain_check_config(const char *json, struct err *e)
+{
+    libxl_domain_config config;
+    int rc;
+
+    libxl_domain_config_init(&config);
+    rc = libxl_domain_config_from_json(ctx, &config, json);
+    if (!rc && (!config.c_info.name || !config.c_info.name[0]))
+        rc = ERROR_INVAL;
+    libxl_domain_config_dispose(&config);
+    if (rc)
+        return err_set(e, SNAP_FAILED, "libxl cannot read the domain "
+                       "configuration in the snapshot");
+    return 0;
+}
+
+int domain_free_memory(uint64_t *kib_r, struct err *e)
+{
+    int rc = libxl_get_free_memory(ctx, kib_r);
+
+    if (rc)
+        return err_set(e, SNAP_FAILED, "libxl cannot tell the free memory: "
+                       "error %d", rc);
+    return 0;
+}
+
+char *domain_xen_version(void)
+{
+    const libxl_version_info *v = libxl_get_version_info(ctx);
+
+    if (!v)
+        return NULL;
+    return mem_printf("%d.%d%s", v->xen_version_major, v->xen_version_minor,
+                      v->xen_version_extra ? v->xen_version_extra : "");
+}
+
+char *domain_qmp_path(uint32_t domid)
+{
+    return mem_printf(XEN_RUN_DIR "/qmp-libxenstat-%u", domid);
+}
+
+int domain_each_disk(int (*fn)(void *arg, const char *domain,
+                               const struct domain_disk *disk),
+                     void *arg, struct err *e)
+{
+    int n = 0, i, k, rc = 0;
+    libxl_dominfo *doms = libxl_list_domain(ctx, &n);
+
+    if (!doms)
+        return err_set(e, SNAP_FAILED, "libxl cannot list the domains");
+    for (i = 0; i < n && !rc; i++) {
+        int ndisks = 0;
+        char *name = libxl_domid_to_name(ctx, doms[i].domid);
+        libxl_device_disk *disks =
+            libxl_device_disk_list(ctx, doms[i].domid, &ndisks);
+
+        for (k = 0; k < ndisks && !rc; k++) {
+            struct domain_disk d;
+
+            fill_disk(&d, &disks[k]);
+            rc = fn(arg, name ? name : "?", &d);
+            free(d.vdev);
+            free(d.path);
+        }
+        if (disks)
+            libxl_device_disk_list_free(disks, ndisks);
+        free(name);
+    }
+    libxl_dominfo_list_free(doms, n);
+    return rc;
+}
+
+static bool is_word(const char *words, size_t len, const char *at,
+                    const char *word)
+{
+    size_t n = strlen(word) + 1;
+
+    return (size_t)(words + len - at) >= n && !memcmp(at, word, n);
+}
+
+bool domain_has_process(const struct domain *d, pid_t pid)
+{
+    char path[64], domid[16], words[65536];
+    const char *at;
+    size_t len;
+    FILE *f;
+
+    snprintf(domid, sizeof(domid), "%u", d->domid);
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    f = fopen(path, "re");
+    len = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
+    if (f)
+        fclose(f);
+    words[len] = '\0';
+    /* libxl starts every device model with -xen-domid ID. */
+    for (at = words; at < words + len; at += strlen(at) + 1)
+        if (is_word(words, len, at, "-xen-domid"))
+            return is_word(words, len, at + sizeof("-xen-domid"), domid);
+    return false;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
