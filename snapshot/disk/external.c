@@ -32,6 +32,9 @@
 #include "sys/file.h"
 #include "sys/mem.h"
 
+/* In the place of a snapshot's name in a file's, and never one itself. */
+#define FIRST_LAYER "+base"
+
 static const char *external_refuse(const struct domain_disk *disk,
                                    const struct disk_request *r)
 {
@@ -56,7 +59,7 @@ static void external_name(const struct domain_disk *disk,
                          disk->link ? disk->link : disk->live);
     /* The first one freezes the image itself, under a second name. */
     d->part = strcmp(disk->live, d->link) ? mem_strdup(disk->live) :
-              layer_name(d->link, "base", r->unique);
+              layer_name(d->link, FIRST_LAYER, r->unique);
     d->overlay = r->path ? mem_strdup(r->path) :
                  layer_name(d->link, r->snapshot, r->unique);
 }

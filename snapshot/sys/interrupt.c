@@ -11,9 +11,14 @@
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
+/* What a terminal stops a program with, and what a failed write sends. */
+static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTSTP, SIGTTIN, SIGTTOU };
+
 #define NSIGNALS (sizeof(signals) / sizeof(signals[0]))
+#define NIGNORED (sizeof(ignored) / sizeof(ignored[0]))
 
 static volatile sig_atomic_t came;
+static bool deferred;
 static int wake[2] = { -1, -1 };
 
 static void note(int sig)
@@ -51,14 +56,20 @@ int interrupt_catch(struct err *e)
             return err_errno(e, "cannot catch signals");
     }
     sa.sa_handler = SIG_IGN;
-    if (sigaction(SIGPIPE, &sa, NULL) || sigaction(SIGXFSZ, &sa, NULL))
-        return err_errno(e, "cannot ignore signals");
+    for (i = 0; i < NIGNORED; i++)
+        if (sigaction(ignored[i], &sa, NULL))
+            return err_errno(e, "cannot ignore signals");
     return 0;
 }
 
 int interrupt_pending(void)
 {
-    return came;
+    return deferred ? 0 : came;
+}
+
+void interrupt_defer(bool defer)
+{
+    deferred = defer;
 }
 
 int interrupt_fd(void)
@@ -70,6 +81,11 @@ int interrupt_error(struct err *e)
 {
     return err_set(e, SNAP_FAILED, "interrupted by signal %d (%s)", (int)came,
                    strsignal(came));
+}
+
+bool interrupt_is_stop(int sig)
+{
+    return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
 void interrupt_remove(sigset_t *set)

@@ -115,9 +115,12 @@ static void child(const char *file, const char *const *argv, char **env,
     int sig, fd;
 
     memset(&sa, 0, sizeof(sa));
-    sa.sa_handler = SIG_DFL;
-    for (sig = 1; sig < NSIG; sig++)
+    for (sig = 1; sig < NSIG; sig++) {
+        sa.sa_handler = SIG_DFL;
+        if (interrupt_is_stop(sig))
+            sa.sa_handler = SIG_IGN;
         sigaction(sig, &sa, NULL);
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);

@@ -2,7 +2,8 @@
 
 /*
  * Running programs: argv, never a shell.  The child gets no descriptor but
- * 0, 1 and 2, default signals and a process group of its own, so that a
+ * 0, 1 and 2, default signals (but for what a terminal stops a program with,
+ * which is ignored) and a process group of its own, so that a
  * Ctrl-C reaches only us and we decide what becomes of it.
  *
  * No child outlives proc_run(): libxl reaps every child of the process

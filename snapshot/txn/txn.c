@@ -35,6 +35,8 @@ static int forward(struct job *j, struct journal *log, size_t first,
         *at_r = i;
         if (i <= p->commit && interrupt_pending())
             return interrupt_error(e);
+        if (i == p->commit)
+            interrupt_defer(true);
         if (i == first || i > covered) {
             covered = through(p, i);
             if (journal_begin(log, i, covered, e))
@@ -117,6 +119,7 @@ static int settle(struct job *j, struct journal *log, long begun,
     struct err why;
     size_t at;
 
+    interrupt_defer(true);
     if (!committed(j, begun, done_r, &why))
         return unfinished(j, "is unfinished", why.text, e);
     if (*done_r && !recovering)
@@ -158,6 +161,7 @@ int txn_run(struct job *j, struct err *e)
             *e = why;
     }
     journal_close(&log);
+    interrupt_defer(false);
     return rc;
 }
 
@@ -193,6 +197,7 @@ int txn_recover(struct store *st, const struct reporter *rep, enum op *op_r,
                     st->domain, done ? "completed" : "undone");
 
 out:
+    interrupt_defer(false);
     journal_close(&log);
     json_object_put(header);
     job_free(&j);

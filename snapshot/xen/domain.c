@@ -171,58 +171,66 @@ static bool all_digits(const char *s)
     return *s && strspn(s, "0123456789") == strlen(s);
 }
 
-static int resolve(const char *word, uint32_t *domid_r)
+static bool has_name(const libxl_dominfo *info, const char *name)
 {
-    char *end;
-    unsigned long n;
+    char *its = libxl_domid_to_name(ctx, info->domid);
+    bool same = its && !strcmp(its, name);
 
-    if (!all_digits(word))
-        return libxl_name_to_domid(ctx, word, domid_r);
-    errno = 0;
-    n = strtoul(word, &end, 10);
-    if (errno || n >= UINT32_MAX)
-        return ERROR_INVAL;
-    *domid_r = n;
-    return 0;
+    free(its);
+    return same;
+}
+
+/*
+ * By comparing names: what libxl has for it takes a name of digits for an id.
+ * All of the domain, or what the hypervisor tells.
+ */
+static int look(const char *name, bool all, struct domain *d, struct err *e)
+{
+    int n = 0, i, rc = 0;
+    libxl_dominfo *doms = libxl_list_domain(ctx, &n);
+
+    memset(d, 0, sizeof(*d));
+    if (!doms)
+        return err_set(e, SNAP_FAILED, "libxl cannot list the domains");
+    for (i = 0; i < n && !has_name(&doms[i], name); i++)
+        ;
+    if (i < n && !all) {
+        fill_info(d, &doms[i]);
+        rc = 1;
+    } else if (i < n) {
+        rc = fill(d, &doms[i], e);
+        if (rc < 0)
+            domain_free(d);
+        else
+            rc = 1;
+    }
+    libxl_dominfo_list_free(doms, n);
+    return rc;
 }
 
 char *domain_name(const char *word)
 {
-    uint32_t domid;
+    struct domain d;
+    struct err ignored;
+    unsigned long domid;
 
-    return resolve(word, &domid) ? NULL : libxl_domid_to_name(ctx, domid);
+    if (!all_digits(word))
+        return look(word, false, &d, &ignored) > 0 ? mem_strdup(word) : NULL;
+    errno = 0;
+    domid = strtoul(word, NULL, 10);
+    if (errno || domid >= UINT32_MAX)
+        return NULL;
+    return libxl_domid_to_name(ctx, domid);
 }
 
-/* All of it, or what the hypervisor tells. */
-static int look(const char *word, bool all, struct domain *d, struct err *e)
+int domain_find(const char *name, struct domain *d, struct err *e)
 {
-    libxl_dominfo info;
-    uint32_t domid;
-    int rc;
-
-    memset(d, 0, sizeof(*d));
-    if (resolve(word, &domid))
-        return 0;
-    libxl_dominfo_init(&info);
-    rc = get_info(domid, &info, e);
-    if (rc > 0 && !all)
-        fill_info(d, &info);
-    else if (rc > 0 && fill(d, &info, e) < 0) {
-        domain_free(d);
-        rc = -1;
-    }
-    libxl_dominfo_dispose(&info);
-    return rc;
+    return look(name, true, d, e);
 }
 
-int domain_find(const char *word, struct domain *d, struct err *e)
+int domain_look(const char *name, struct domain *d, struct err *e)
 {
-    return look(word, true, d, e);
-}
-
-int domain_look(const char *word, struct domain *d, struct err *e)
-{
-    return look(word, false, d, e);
+    return look(name, false, d, e);
 }
 
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,

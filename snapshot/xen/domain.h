@@ -66,23 +66,25 @@ struct domain {
 void domain_init(void *libxl_ctx);
 
 /*
- * The name of the domain with this name, or id if the word is digits; the
- * caller's to free.  NULL if there is none.  Unlike domain_find() it does not
- * read the domain's configuration, whose lock a stopped xl monitor may hold.
+ * What the user typed, resolved once for a command (DESIGN section 5, rule
+ * 10): the name of the domain with this name, or with this id if the word is
+ * digits, as xl takes it; the caller's to free.  NULL if there is none.  Unlike
+ * domain_find() it does not read the domain's configuration, whose lock a
+ * stopped xl monitor may hold.
  */
 char *domain_name(const char *word);
 
 /*
- * By name, or by id if the word is digits: 1 and *d filled in, 0 if there is
- * no such domain, -1.
+ * By name alone, as a domain may be called by digits, too: 1 and *d filled in,
+ * 0 if there is no such domain, -1.
  */
-int domain_find(const char *word, struct domain *d, struct err *e);
+int domain_find(const char *name, struct domain *d, struct err *e);
 /*
  * The same, but of *d only what the hypervisor tells: domid, uuid, state and
  * memory; nothing has to be freed.  domain_find() takes libxl long, as it reads
  * all disks from xenstore, and needs the lock of the configuration.
  */
-int domain_look(const char *word, struct domain *d, struct err *e);
+int domain_look(const char *name, struct domain *d, struct err *e);
 void domain_free(struct domain *d);
 const char *domain_state_name(enum domain_state state);
 

@@ -104,7 +104,7 @@ char *domain_name(const char *word)
     return name;
 }
 
-int domain_find(const char *word, struct domain *d, struct err *e)
+int domain_find(const char *name, struct domain *d, struct err *e)
 {
     struct vm vm;
     bool found;
@@ -114,7 +114,7 @@ int domain_find(const char *word, struct domain *d, struct err *e)
     if (asks("find"))
         return failed(e, 0, "look at");
     lock = enter();
-    found = vm_find(word, &vm);
+    found = vm_find_name(name, &vm);
     if (found)
         fill(d, &vm);
     vm_free(&vm);
@@ -122,10 +122,10 @@ int domain_find(const char *word, struct domain *d, struct err *e)
     return found;
 }
 
-int domain_look(const char *word, struct domain *d, struct err *e)
+int domain_look(const char *name, struct domain *d, struct err *e)
 {
     struct domain all;
-    int rc = domain_find(word, &all, e);
+    int rc = domain_find(name, &all, e);
 
     memset(d, 0, sizeof(*d));
     d->domid = all.domid;

@@ -352,17 +352,22 @@ uint32_t *vm_list(size_t *n_r)
 
 bool vm_find(const char *word, struct vm *vm)
 {
+    if (*word && strspn(word, "0123456789") == strlen(word))
+        return vm_load((uint32_t)strtoul(word, NULL, 10), vm);
+    return vm_find_name(word, vm);
+}
+
+bool vm_find_name(const char *name, struct vm *vm)
+{
     size_t n, i;
     uint32_t *ids;
     bool found = false;
 
-    if (*word && strspn(word, "0123456789") == strlen(word))
-        return vm_load((uint32_t)strtoul(word, NULL, 10), vm);
     ids = vm_list(&n);
     for (i = 0; i < n && !found; i++) {
         if (!vm_load(ids[i], vm))
             continue;
-        found = !strcmp(vm->name, word);
+        found = !strcmp(vm->name, name);
         if (!found)
             vm_free(vm);
     }

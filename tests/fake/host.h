@@ -62,6 +62,7 @@ void host_unlock(int lock);
 /* By name, or by id if the word is digits.  All of them end the process if
  * the host is broken. */
 bool vm_find(const char *word, struct vm *vm);
+bool vm_find_name(const char *name, struct vm *vm);
 bool vm_load(uint32_t domid, struct vm *vm);
 /* Ids of all domains; the caller's to free. */
 uint32_t *vm_list(size_t *n_r);

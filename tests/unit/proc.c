@@ -265,7 +265,10 @@ static void background(void)
           "a daemon that keeps the pipes open is not waited for");
 }
 
-/* Signals that we catch, block or ignore are the child's default again. */
+/*
+ * Signals that we catch, block or ignore are the child's default again, but for
+ * SIGTSTP, SIGTTIN and SIGTTOU (20 to 22).
+ */
 static void signals(void)
 {
     sigset_t set, old;
@@ -277,8 +280,8 @@ static void signals(void)
     /* 32 and 33 are libc's own: not ours to set. */
     check(prints("sed -nE 's/180000000/000000000/;/Sig(Blk|Ign|Cgt)/s/\\t//p'"
                  " /proc/self/status", "SigBlk:0000000000000000\n"
-                 "SigIgn:0000000000000000\nSigCgt:0000000000000000\n"),
-          "the child has default signals");
+                 "SigIgn:0000000000380000\nSigCgt:0000000000000000\n"),
+          "the child has default signals, and no terminal stops it");
     sigprocmask(SIG_SETMASK, &old, NULL);
     signal(SIGUSR2, SIG_DFL);
     check(prints("[ $(ps -o pgid= -p $$) = $$ ] && echo own", "own\n"),
