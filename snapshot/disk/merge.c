@@ -9,6 +9,7 @@
 
 #include "disk/disk.h"
 #include "disk/merge.h"
+#include "disk/merge_plan.h"
 #include "image/layer.h"
 #include "qemu/block_job.h"
 #include "qemu/chain.h"
@@ -207,39 +208,35 @@ static int take_place(struct merge *m, const char *upper, struct err *e)
     return rc ? rc : drop(m, upper, e);
 }
 
-/* The one layer that must be, or had better be, written into the part. */
-static const char *to_commit(const struct merge *m, long at)
+/* How each of m->above gets the part's content. */
+static enum merge_way *plan_ways(const struct merge *m)
 {
-    const struct chain_node *n = m->chain.nodes;
-    size_t i;
+    size_t n = m->chain.n, i;
+    enum merge_way *ways = mem_zalloc(m->nabove, sizeof(*ways));
+    struct merge_node *nodes = mem_zalloc(n, sizeof(*nodes));
+    long *above = mem_zalloc(m->nabove, sizeof(*above));
+    struct merge_shape shape = {
+        .nodes = nodes, .n = n, .above = above, .nabove = m->nabove,
+        .part = qemu_chain_find(&m->chain, m->d->part),
+    };
 
-    if (at < 0) {
-        /* QEMU does not have the part: nobody but us writes to it. */
-        return m->nabove == 1 && qemu_chain_find(&m->chain, m->above[0]) < 0 ?
-               m->above[0] : NULL;
+    for (i = 0; i < n; i++) {
+        nodes[i].stale = m->chain.nodes[i].stale;
+        nodes[i].shared = m->chain.nodes[i].shared;
     }
-    if (at < 2 || n[at].stale)
-        return NULL;
     for (i = 0; i < m->nabove; i++)
-        if (!strcmp(m->above[i], n[at - 1].path))
-            break;
-    if (i == m->nabove)
-        return NULL;
-    if (n[at - 1].stale)
-        return m->above[i];
-    /* QEMU makes the one before it writable, unless it is anyway. */
-    return m->nabove == 1 && (at == 2 || !n[at - 2].stale) ? m->above[i] :
-           NULL;
+        above[i] = qemu_chain_find(&m->chain, m->above[i]);
+    merge_plan(&shape, ways);
+    free(above);
+    free(nodes);
+    return ways;
 }
 
 static int pull(struct merge *m, const char *layer, struct err *e)
 {
-    long at = qemu_chain_find(&m->chain, m->d->part);
     char *below = NULL;
     int rc;
 
-    if (at > 0 && !strcmp(m->chain.nodes[at - 1].path, layer))
-        return qemu_pull(m->q, &m->chain, (size_t)at, e);
     if (layer_backing(m->d->part, &below, e))
         return -1;
     rc = layer_pull(layer, below, e);
@@ -273,21 +270,68 @@ static const char *committed(const struct merge *m)
     return NULL;
 }
 
-static int merge_above(struct merge *m, struct err *e)
+static int pull_all(struct merge *m, const enum merge_way *ways,
+                    struct err *e)
 {
-    long at = qemu_chain_find(&m->chain, m->d->part);
-    const char *upper = to_commit(m, at);
+    size_t at = (size_t)qemu_chain_find(&m->chain, m->d->part), i;
+
+    for (i = 0; i < m->nabove; i++) {
+        if (ways[i] == MERGE_PULL_IN_QEMU &&
+            qemu_pull(m->q, &m->chain, at, e))
+            return -1;
+        if (ways[i] == MERGE_PULL && pull(m, m->above[i], e))
+            return -1;
+    }
+    return 0;
+}
+
+/* The one that the plan commits, or NULL. */
+static const char *to_commit(const struct merge *m,
+                             const enum merge_way *ways)
+{
     size_t i;
-    int rc;
 
     for (i = 0; i < m->nabove; i++)
-        if (m->above[i] != upper && pull(m, m->above[i], e))
-            return -1;
+        if (ways[i] == MERGE_COMMIT || ways[i] == MERGE_COMMIT_IN_QEMU)
+            return m->above[i];
+    return NULL;
+}
+
+static int commit(struct merge *m, const char *upper, struct err *e)
+{
+    long at = qemu_chain_find(&m->chain, m->d->part);
+
+    if (at == MERGE_NOT_OPEN)
+        return layer_commit(upper, e);
+    return commit_hot(m, upper, (size_t)at, e);
+}
+
+static int follow(struct merge *m, const enum merge_way *ways, struct err *e)
+{
+    const char *upper = to_commit(m, ways);
+
+    if (pull_all(m, ways, e))
+        return -1;
     if (!upper)
         return drop(m, m->d->part, e);
-    rc = at >= 0 ? commit_hot(m, upper, (size_t)at, e) :
-         layer_commit(upper, e);
-    return rc ? rc : take_place(m, upper, e);
+    if (commit(m, upper, e))
+        return -1;
+    return take_place(m, upper, e);
+}
+
+static int merge_above(struct merge *m, struct err *e)
+{
+    enum merge_way *ways = plan_ways(m);
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; !rc && i < m->nabove; i++)
+        if (ways[i] == MERGE_IN_USE)
+            rc = qemu_refuse_shared(m->above[i], e);
+    if (!rc)
+        rc = follow(m, ways, e);
+    free(ways);
+    return rc;
 }
 
 /* Is the part another snapshot's by now?  What it replaced has to go. */

@@ -208,6 +208,12 @@ int qemu_drop_copy(struct qemu *q, const char *path, struct err *e)
     return qemu_drop_layer(q, path, e);
 }
 
+int qemu_refuse_shared(const char *layer, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "something else in QEMU uses %s, perhaps a "
+                   "backup, which has to end first", layer);
+}
+
 int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
                 struct err *e)
 {
@@ -218,9 +224,7 @@ int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
      * of it if there is one that it cannot open for writing.
      */
     if (c->nodes[i - 1].shared)
-        return err_set(e, SNAP_FAILED, "something else in QEMU uses %s, "
-                       "perhaps a backup, which has to end first",
-                       c->nodes[i - 1].path);
+        return qemu_refuse_shared(c->nodes[i - 1].path, e);
     args = json_object_new_object();
     json_add_str(args, "device", c->nodes[0].name);
     json_add_str(args, "top-node", c->nodes[i - 1].name);

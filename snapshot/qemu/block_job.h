@@ -27,6 +27,8 @@ int qemu_drop_copy(struct qemu *q, const char *path, struct err *e);
  */
 int qemu_commit(struct qemu *q, const struct chain *c, size_t i,
                 struct err *e);
+/* -1: the error of a commit of a layer that something else stands on. */
+int qemu_refuse_shared(const char *layer, struct err *e);
 /* Copies layer i into layer i-1, which then stands on layer i+1; waits. */
 int qemu_pull(struct qemu *q, const struct chain *c, size_t i,
               struct err *e);
