@@ -4,7 +4,7 @@ SNAPSHOT_SRCS = xl_snapshot.c \
 	$(sort $(wildcard snapshot/*.c snapshot/*/*.c))
 
 # pkg-config's names: libraries, and what is compiled in from its header.
-SNAPSHOT_PKGS = json-c libzstd
+SNAPSHOT_PKGS = blkid json-c libzstd
 SNAPSHOT_HEADERS = libxxhash
 
 # -iquote: <sys/file.h> is still the C library's.

@@ -4,7 +4,7 @@ comma := ,
 
 # Those that need Xen's libxlutil to link, but no Xen to run.
 UNIT_XEN = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cfg.c))
-UNIT_HELPERS = unit nodomain fixture
+UNIT_HELPERS = unit nodomain fixture loop
 # These share badstore.c.
 UNIT_BAD = badinput badfiles badjournal
 UNIT_NAMES = $(filter-out $(UNIT_HELPERS) badstore,$(patsubst tests/unit/%.c,%,\
@@ -36,8 +36,17 @@ $(BUILD)/tests/unit/sys/%.o: snapshot/%.c | need-build
 	$(Q)$(CC) $(ALL_CFLAGS) -include tests/unit/volume_sys.h -MMD -MP -c \
 		-o $@ $<
 
+# In place of /sys and of the mount table those of the test's.
+$(BUILD)/tests/unit/host/%.o: snapshot/%.c | need-build
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -include tests/unit/identity_host.h -MMD -MP \
+		-c -o $@ $<
+
 $(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qemu/qmp.o
 $(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/disk/volume.o
+$(BUILD)/tests/unit/identity: $(addprefix $(BUILD)/tests/unit/host/image/,\
+	device.o mounts.o)
 $(BUILD)/tests/unit/cfg: $(BUILD)/snapshot/cfg.o
 $(addprefix $(BUILD)/tests/unit/,$(UNIT_BAD)): $(BUILD)/tests/unit/badstore.o
 # What needs devices of LVM's, the test does itself.
