@@ -56,7 +56,7 @@ int loop_attach(const char *file, uint64_t offset, char **path_r)
 bool loop_own_mounts(void)
 {
     return !unshare(CLONE_NEWNS) &&
-           !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+           !mount("none", "/", "", MS_REC | MS_PRIVATE, "");
 }
 
 bool loop_make_ext4(const char *file, uint64_t size, const char *options[])
