@@ -49,6 +49,9 @@ $(BUILD)/tests/unit/identity: $(addprefix $(BUILD)/tests/unit/host/image/,\
 	device.o mounts.o)
 $(BUILD)/tests/unit/cfg: $(BUILD)/snapshot/cfg.o
 $(addprefix $(BUILD)/tests/unit/,$(UNIT_BAD)): $(BUILD)/tests/unit/badstore.o
+# The clock, and what kind of file system it is, are the test's.
+$(BUILD)/tests/unit/seal: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
+	clock_gettime fstatfs64)
 # What needs devices of LVM's, the test does itself.
 $(BUILD)/tests/unit/lvm: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
 	volume_of_path volume_is_named_by cow_put_back)
