@@ -20,7 +20,6 @@
 
 #include "snapshot/cfg.h"
 #include "snapshot/sys/clock.h"
-#include "snapshot/xen/domain.h"
 #include "snapshot/sys/name.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/show.h"
@@ -130,7 +129,7 @@ static void init_output(struct output *out, struct snap_env *env,
         env->plan = print_step;
         env->plan_arg = steps;
     }
-    domain_init(ctx);
+    snap_init(ctx);
     /* One clear line is ours; libxl's own are for -v. */
     if (minmsglevel == minmsglevel_default)
         xtl_stdiostream_set_minlevel(logger, XTL_CRITICAL);

@@ -255,7 +255,7 @@ static int parse_disk(const char *spec, struct disk_choice *d,
     if (!d->vdev || !d->type)
         return err_set(e, SNAP_USAGE, "disks: '%s' needs vdev= and type=",
                        spec);
-    if (strcmp(d->type, "none") && !disk_find_kind(d->type))
+    if (strcmp(d->type, "none") && !disk_knows_kind(d->type))
         return err_set(e, SNAP_USAGE, "disks: there is no type '%s' (disk "
                        "%s)", d->type, d->vdev);
     return 0;

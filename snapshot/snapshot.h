@@ -4,7 +4,7 @@
  * The engine's front: the four operations (DESIGN section 4).  Everything
  * here returns 0, or -1 with the error and its exit status; nothing prints.
  *
- * Calling sequence: domain_init(), then any operation.  The signals of
+ * Calling sequence: snap_init(), then any operation.  The signals of
  * interrupt.h are caught from the first one on.
  */
 
@@ -15,6 +15,9 @@
 #include "sys/report.h"
 #include "op/retain.h"
 #include "store/tree.h"
+
+/* libxl_ctx stays the caller's. */
+void snap_init(void *libxl_ctx);
 
 struct snap_env {
     const char *root;           /* of the store: STORE_ROOT */
@@ -95,6 +98,17 @@ struct snap_protect {
 };
 
 int snap_protect(const struct snap_env *env, const struct snap_protect *req,
+                 struct err *e);
+
+struct snap_recover {
+    const char *domain;         /* or NULL: what is unfinished is said */
+    bool all;                   /* of all domains */
+    bool give_up;               /* end what can be neither finished nor undone */
+    const char *adopt;          /* take over the snapshots of this name */
+    unsigned wait_s;
+};
+
+int snap_recover(const struct snap_env *env, const struct snap_recover *req,
                  struct err *e);
 
 /*

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* The table of kinds, the choice between them, and calls of their hooks. */
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "disk/disk.h"
+#include "disk/kind.h"
+#include "image/identity.h"
 #include "image/image.h"
 #include "image/layer.h"
+#include "image/seal.h"
 #include "qemu/qemu.h"
 #include "store/meta.h"
+#include "store/record.h"
 #include "sys/err.h"
 #include "sys/json.h"
 #include "sys/mem.h"
@@ -24,22 +31,44 @@ static const struct disk_ops *const kinds[] = {
     &disk_copy,
 };
 
-const struct disk_ops *disk_find_kind(const char *type)
+#define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static const struct disk_ops *find_kind(const char *type)
 {
     size_t i;
 
-    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (!strcmp(kinds[i]->type, type))
+    for (i = 0; i < NKINDS; i++)
+        if (!strcmp(kinds[i]->record.type, type))
             return kinds[i];
     return NULL;
+}
+
+static const struct record_ops *find_record(const char *type)
+{
+    const struct disk_ops *ops = find_kind(type);
+
+    return ops ? &ops->record : NULL;
+}
+
+void disk_init(void)
+{
+    record_set_kinds(find_record);
+}
+
+bool disk_knows_kind(const char *type)
+{
+    return find_kind(type) != NULL;
 }
 
 int disk_host_open(const char *domain, struct disk_host *h, struct err *e)
 {
     struct domain d;
-    int rc = domain_look(domain, &d, e);
+    int rc;
 
     memset(h, 0, sizeof(*h));
+    if (!domain)
+        return 0;
+    rc = domain_look(domain, &d, e);
     if (rc < 0)
         return -1;
     h->running = rc > 0;
@@ -59,11 +88,19 @@ struct qemu *disk_host_qemu(struct disk_host *h, struct err *e)
     return h->qemu;
 }
 
+/* Room that is wanted in one place. */
+struct disk_claim {
+    char *place;
+    uint64_t bytes;
+};
+
 void disk_host_close(struct disk_host *h)
 {
     qemu_close(h->qemu);
     json_object_put(h->actions);
-    json_object_put(h->claims);
+    while (h->nclaims)
+        free(h->claims[--h->nclaims].place);
+    free(h->claims);
     free(h->others);
     memset(h, 0, sizeof(*h));
 }
@@ -74,39 +111,61 @@ void disk_host_add_other(struct disk_host *h, const struct snapshot *s)
     h->others[h->nothers++] = s;
 }
 
-int disk_has_part(const struct disk_host *h, const char *path,
+int disk_has_part(const struct disk_host *h, const char *path, bool *yes_r,
                   struct err *e)
 {
     size_t i, k;
-    int rc = 0;
 
+    *yes_r = false;
     for (i = 0; i < h->nothers; i++)
-        for (k = 0; !rc && k < h->others[i]->ndisks; k++) {
+        for (k = 0; k < h->others[i]->ndisks; k++) {
             const struct snapshot_disk *d = &h->others[i]->disks[k];
 
-            if (d->link)
-                rc = layer_same(d->part, path, e);
+            if (d->link && layer_is_same(d->part, path, yes_r, e))
+                return -1;
+            if (*yes_r)
+                return 0;
         }
-    return rc;
+    return 0;
 }
 
 uint64_t disk_claim(struct disk_host *h, const char *place, uint64_t bytes)
 {
-    json_object *sum;
+    size_t i;
 
-    if (!h->claims)
-        h->claims = json_object_new_object();
-    if (json_object_object_get_ex(h->claims, place, &sum))
-        bytes += json_object_get_uint64(sum);
-    json_add_u64(h->claims, place, bytes);
-    return bytes;
+    for (i = 0; i < h->nclaims && strcmp(h->claims[i].place, place); i++)
+        ;
+    if (i == h->nclaims) {
+        h->claims = mem_grow(h->claims, i + 1, sizeof(*h->claims));
+        h->claims[i] = (struct disk_claim){ mem_strdup(place), 0 };
+        h->nclaims++;
+    }
+    h->claims[i].bytes += bytes;
+    return h->claims[i].bytes;
+}
+
+bool disk_others_have(const struct disk_others *o, const char *type)
+{
+    size_t i;
+
+    for (i = 0; o && i < o->ntypes; i++)
+        if (!strcmp(o->types[i], type))
+            return true;
+    return false;
 }
 
 bool disk_is_alone(const struct snapshot_disk *d)
 {
-    const struct disk_ops *ops = disk_find_kind(d->type);
+    const struct disk_ops *ops = find_kind(d->type);
 
     return !ops || ops->alone;
+}
+
+bool disk_needs_ready(const struct snapshot_disk *d)
+{
+    const struct disk_ops *ops = find_kind(d->type);
+
+    return ops && ops->ready;
 }
 
 /* Why a disk has no part in any snapshot, or NULL. */
@@ -122,6 +181,21 @@ static const char *left_out(const struct domain_disk *disk,
     return NULL;
 }
 
+/* What no kind gets over. */
+static const char *impossible(const struct domain_disk *disk)
+{
+    if (disk->foreign)
+        return "its backend is in another domain";
+    if (disk->path[0] != '/')
+        return "its path in the domain's configuration is a relative one, "
+               "which leads elsewhere from another folder: give the whole "
+               "path there, and start the domain again";
+    if (!record_path_is_safe(disk->path))
+        return "its path in the domain's configuration has '..' in it: give "
+               "it without, and start the domain again";
+    return NULL;
+}
+
 /* The first kind that takes the disk, or the last one's reason against it. */
 static const struct disk_ops *first_fit(const struct domain_disk *disk,
                                         const struct disk_request *r,
@@ -129,7 +203,7 @@ static const struct disk_ops *first_fit(const struct domain_disk *disk,
 {
     size_t i;
 
-    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (i = 0; i < NKINDS; i++) {
         *why_r = kinds[i]->refuse(disk, r);
         if (!*why_r)
             return kinds[i];
@@ -137,26 +211,40 @@ static const struct disk_ops *first_fit(const struct domain_disk *disk,
     return NULL;
 }
 
+static const struct disk_ops *choose_kind(const struct domain_disk *disk,
+                                          const struct disk_request *r,
+                                          const char **why_r)
+{
+    const struct disk_ops *ops;
+
+    *why_r = impossible(disk);
+    if (*why_r)
+        return NULL;
+    if (!r->type)
+        return first_fit(disk, r, why_r);
+    ops = find_kind(r->type);
+    *why_r = "there is no such type of snapshot";
+    if (ops)
+        *why_r = ops->refuse(disk, r);
+    return *why_r ? NULL : ops;
+}
+
 /* Would it be all right if the domain were closed for it? */
 static bool fits_cold(const struct domain_disk *disk,
                       const struct disk_request *r)
 {
-    const struct disk_ops *ops = r->type ? disk_find_kind(r->type) : NULL;
     struct disk_request cold = *r;
     const char *why;
 
     cold.cold = true;
-    if (disk->foreign)
-        return false;
-    return r->type ? ops && !ops->refuse(disk, &cold) :
-           first_fit(disk, &cold, &why) != NULL;
+    return choose_kind(disk, &cold, &why) != NULL;
 }
 
 int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
                 struct snapshot_disk *d, struct err *e)
 {
     const char *why = left_out(disk, r->type);
-    const struct disk_ops *ops = NULL;
+    const struct disk_ops *ops;
 
     memset(d, 0, sizeof(*d));
     d->vdev = mem_strdup(disk->vdev);
@@ -168,21 +256,16 @@ int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
         d->type = mem_strdup("none");
         return 0;
     }
-    if (disk->foreign) {
-        why = "its backend is in another domain";
-    } else if (r->type) {
-        ops = disk_find_kind(r->type);
-        why = ops ? ops->refuse(disk, r) :
-              "there is no such type of snapshot";
-    } else {
-        ops = first_fit(disk, r, &why);
-    }
-    if (why) {
+    ops = choose_kind(disk, r, &why);
+    if (!ops) {
+        d->type = mem_strdup("none");
         err_set(e, SNAP_FAILED, "disk %s (%s): %s", disk->vdev, disk->path,
                 why);
-        return fits_cold(disk, r) ? err_hot_only(e) : -1;
+        if (fits_cold(disk, r))
+            (void)err_hot_only(e);
+        return -1;
     }
-    d->type = mem_strdup(ops->type);
+    d->type = mem_strdup(ops->record.type);
     ops->name(disk, r, d);
     return 0;
 }
@@ -194,7 +277,7 @@ static int kind_of(const struct snapshot_disk *d,
     *ops_r = NULL;
     if (!meta_disk_has_part(d))
         return 0;
-    *ops_r = disk_find_kind(d->type);
+    *ops_r = find_kind(d->type);
     if (!*ops_r)
         return err_set(e, SNAP_FAILED, "disk %s: this version cannot handle "
                        "a disk snapshot of type %s", d->vdev, d->type);
@@ -203,28 +286,34 @@ static int kind_of(const struct snapshot_disk *d,
 
 static int named(int rc, const struct snapshot_disk *d, struct err *e)
 {
-    return rc ? err_wrap(e, "disk %s", d->vdev) : 0;
+    if (rc)
+        err_wrap(e, "disk %s", d->vdev);
+    return rc;
 }
+
+/* Calls a hook of the disk's kind, if there is one. */
+#define CALL(hook, d, e, ...)                                       \
+    do {                                                            \
+        const struct disk_ops *ops_;                                \
+                                                                    \
+        if (kind_of(d, &ops_, e))                                   \
+            return -1;                                              \
+        if (!ops_ || !ops_->hook)                                   \
+            return 0;                                               \
+        return named(ops_->hook(__VA_ARGS__), d, e);                \
+    } while (0)
 
 int disk_check(struct disk_host *h, struct snapshot_disk *d, struct err *e)
 {
-    const struct disk_ops *ops;
-
-    if (kind_of(d, &ops, e))
-        return -1;
-    return named(ops && ops->check ? ops->check(h, d, e) : 0, d, e);
+    CALL(check, d, e, h, d, e);
 }
 
-int disk_prepare(struct disk_host *h, const struct snapshot_disk *d,
+int disk_prepare(struct disk_host *h, struct snapshot_disk *d,
                  struct err *e)
 {
-    const struct disk_ops *ops;
-
     if (!h->actions)
         h->actions = json_object_new_array();
-    if (kind_of(d, &ops, e))
-        return -1;
-    return named(ops && ops->prepare ? ops->prepare(h, d, e) : 0, d, e);
+    CALL(prepare, d, e, h, d, e);
 }
 
 static int run_actions(struct disk_host *h, struct err *e)
@@ -241,11 +330,7 @@ static int run_actions(struct disk_host *h, struct err *e)
 static int capture(struct disk_host *h, const struct snapshot_disk *d,
                    struct err *e)
 {
-    const struct disk_ops *ops;
-
-    if (kind_of(d, &ops, e))
-        return -1;
-    return named(ops && ops->capture ? ops->capture(h, d, e) : 0, d, e);
+    CALL(capture, d, e, h, d, e);
 }
 
 int disk_capture(struct disk_host *h, const struct snapshot *s,
@@ -261,71 +346,194 @@ int disk_capture(struct disk_host *h, const struct snapshot *s,
     return 0;
 }
 
+static int rescue(struct disk_host *h, const struct snapshot_disk *d,
+                  struct err *e)
+{
+    CALL(rescue, d, e, h, d, e);
+}
+
 int disk_rescue(struct disk_host *h, const struct snapshot *s,
                 struct err *e)
 {
-    struct err all = { 0 }, one;
+    struct err all = { 0 };
     size_t i;
 
-    for (i = 0; i < s->ndisks; i++) {
-        const struct disk_ops *ops;
-
-        if (kind_of(&s->disks[i], &ops, &one) ||
-            (ops && ops->rescue && ops->rescue(h, &s->disks[i], &one)))
-            err_add(&all, "disk %s: %s", s->disks[i].vdev, one.text);
-    }
+    for (i = 0; i < s->ndisks; i++)
+        if (rescue(h, &s->disks[i], e))
+            err_add(&all, "%s", e->text);
     if (all.status == SNAP_OK)
         return 0;
     *e = all;
     return -1;
 }
 
-int disk_record(struct disk_host *h, struct snapshot_disk *d, struct err *e)
+int disk_finish(struct disk_host *h, struct snapshot_disk *d, struct err *e)
 {
-    const struct disk_ops *ops;
-
-    if (kind_of(d, &ops, e))
-        return -1;
-    return named(ops && ops->record ? ops->record(h, d, e) : 0, d, e);
+    CALL(finish, d, e, h, d, e);
 }
 
 int disk_verify(const struct snapshot_disk *d, bool force, struct err *e)
 {
-    const struct disk_ops *ops;
-
-    if (kind_of(d, &ops, e))
-        return -1;
-    return named(ops && ops->verify ? ops->verify(d, force, e) : 0, d, e);
+    CALL(verify, d, e, d, force, e);
 }
 
 int disk_aim(struct disk_host *h, const char *snapshot, const char *unique,
              struct snapshot_disk *d, struct err *e)
 {
-    const struct disk_ops *ops;
+    CALL(aim, d, e, h, snapshot, unique, d, e);
+}
 
-    if (kind_of(d, &ops, e))
-        return -1;
-    return named(ops && ops->aim ? ops->aim(h, snapshot, unique, d, e) : 0,
-                 d, e);
+int disk_ready(const struct snapshot_disk *d, struct err *e)
+{
+    CALL(ready, d, e, d, e);
+}
+
+int disk_unready(const struct snapshot_disk *d, struct err *e)
+{
+    CALL(unready, d, e, d, e);
 }
 
 int disk_apply(const struct snapshot_disk *d, struct err *e)
 {
-    const struct disk_ops *ops;
+    CALL(apply, d, e, d, e);
+}
 
-    if (kind_of(d, &ops, e))
-        return -1;
-    return named(ops && ops->apply ? ops->apply(d, e) : 0, d, e);
+int disk_is_pristine(const struct snapshot_disk *d, bool *yes_r,
+                     struct err *e)
+{
+    *yes_r = !meta_disk_has_part(d);
+    CALL(is_pristine, d, e, d, yes_r, e);
+}
+
+int disk_check_remove(struct disk_host *h, struct snapshot_disk *d,
+                      struct err *e)
+{
+    CALL(check_remove, d, e, h, d, e);
 }
 
 int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
                 struct err *e)
 {
-    const struct disk_ops *ops;
+    CALL(remove, d, e, h, d, e);
+}
 
-    if (kind_of(d, &ops, e))
+int disk_seal(const struct snapshot_disk *d, char **seal_r, struct err *e)
+{
+    *seal_r = NULL;
+    return named(seal_take(d->path, seal_r, e), d, e);
+}
+
+enum seal_state disk_check_seal(const struct snapshot_disk *d,
+                                const char *seal)
+{
+    return seal_check(d->path, seal);
+}
+
+int disk_identify(const char *path, json_object **o_r, struct err *e)
+{
+    struct image_id id;
+
+    if (image_id_read(path, &id, e))
         return -1;
-    return named(ops && ops->remove ? ops->remove(h, d, e) : 0, d, e);
+    json_object_put(*o_r);
+    *o_r = image_id_to_json(&id);
+    image_id_free(&id);
+    return 0;
+}
+
+int disk_record_identity(struct snapshot_disk *d, const char *to,
+                         struct err *e)
+{
+    return disk_identify(to, &d->identity, e);
+}
+
+static int parse_id(json_object *o, struct image_id *id, struct err *e)
+{
+    json_object *holder = json_object_new_object();
+    int rc;
+
+    json_object_object_add(holder, "identity", json_object_get(o));
+    rc = image_id_parse(holder, "identity",
+                        (struct json_at){ "snapshot.json", "" }, id, e);
+    json_object_put(holder);
+    return rc;
+}
+
+int disk_compare(const char *path, json_object *id, uint64_t inode,
+                 enum id_match *match_r, struct err *e)
+{
+    struct image_id then, now;
+    struct stat st;
+
+    *match_r = ID_OTHER;
+    if (stat(path, &st)) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return 0;
+        return err_errno(e, "cannot look at %s", path);
+    }
+    if (!id) {
+        if (S_ISBLK(st.st_mode))
+            *match_r = ID_UNKNOWN;
+        else if (st.st_ino == inode)
+            *match_r = ID_SAME;
+        return 0;
+    }
+    if (parse_id(id, &then, e))
+        return -1;
+    if (image_id_read(path, &now, e)) {
+        image_id_free(&then);
+        return -1;
+    }
+    *match_r = image_id_compare(&then, &now);
+    image_id_free(&then);
+    image_id_free(&now);
+    return 0;
+}
+
+int disk_check_identity(const char *path, json_object *id, uint64_t inode,
+                        bool force, struct err *e)
+{
+    enum id_match match;
+    struct stat st;
+
+    if (stat(path, &st))
+        return err_errno(e, "cannot look at %s", path);
+    if (force)
+        return 0;
+    if (disk_compare(path, id, inode, &match, e))
+        return -1;
+    if (match == ID_OTHER)
+        return err_set(e, SNAP_FAILED, "%s is not the one that the snapshot is "
+                       "of, but perhaps a copy of it: use --force if it is "
+                       "the right one", path);
+    if (match == ID_UNKNOWN && id)
+        return err_set(e, SNAP_FAILED, "%s cannot be identified after a reboot "
+                       "of the host, as neither it nor its file system has an "
+                       "id: use --force if it is the right one", path);
+    return 0;
+}
+
+bool disk_is_another(const struct snapshot_disk *d)
+{
+    enum id_match match;
+    struct err ignored;
+
+    return meta_disk_has_part(d) && !d->unknown && !d->link && d->identity &&
+           !disk_compare(d->path, d->identity, d->inode, &match, &ignored) &&
+           match == ID_OTHER;
+}
+
+bool disk_is_gone(const char *path, json_object *id)
+{
+    struct image_id then;
+    struct err ignored;
+    bool gone;
+
+    if (!id || parse_id(id, &then, &ignored))
+        return false;
+    gone = image_id_fs_here(&then, path);
+    image_id_free(&then);
+    return gone;
 }
 
 int disk_check_free(const struct snapshot *s, const struct domain *but,
@@ -353,11 +561,15 @@ int disk_wait_closed(const struct snapshot *s, struct err *e)
 
     for (i = 0; i < s->ndisks; i++) {
         const struct snapshot_disk *d = &s->disks[i];
-        /* The path of an external one leads to the new layer by now. */
-        const char *path = d->link ? d->part : d->path;
+        struct stat st;
 
-        if (meta_disk_has_part(d) &&
-            image_check_free(path, NULL, HOLDER_WAIT_S, e))
+        if (!meta_disk_has_part(d) || stat(d->path, &st))
+            continue;
+        if (image_check_free(d->path, NULL, HOLDER_WAIT_S, e))
+            return named(-1, d, e);
+        /* The path of an external one leads to the new layer by now. */
+        if (d->link && !stat(d->part, &st) &&
+            image_check_free(d->part, NULL, HOLDER_WAIT_S, e))
             return named(-1, d, e);
     }
     return 0;

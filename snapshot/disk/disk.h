@@ -1,67 +1,57 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * The kinds of disk snapshot: a table of struct disk_ops, one file each.  A
- * new kind is a file disk_<kind>.c that ends in its table, and one line in
- * disk.c.  An operation that a kind leaves out (NULL) is one that it does
- * not support or need; disk.c says what follows.
- *
- * Order of calls for a snapshot: refuse, name, check, prepare - the guest is
- * suspended - one transaction of all prepared actions - capture - the guest
- * is resumed - record.  Cold, the domain is gone from before the capture until
- * after it.  For a revert: verify - the domain is destroyed - apply.  For a
- * deletion, and to undo a snapshot at any point: remove.
+ * The disks of a snapshot, for the engine: each function calls the hook of the
+ * disk's kind (kind.h) and puts the disk's vdev before an error.  A disk of
+ * type "none" has no part, and nothing is done for it.
  */
 
 #ifndef SNAPSHOT_DISK_H
 #define SNAPSHOT_DISK_H
 
-#include "xen/domain.h"
-#include "store/meta.h"
+#include "image/seal.h"
 #include "qemu/qemu.h"
+#include "store/meta.h"
+#include "xen/domain.h"
+
+struct census;
 
 /* The running domain, if any, whose device model may hold the images. */
 struct disk_host {
     bool running;
     bool cold;                  /* a snapshot without its help */
+    bool force;                 /* what cannot be told of others is no reason */
     uint32_t domid;
     const char *confined;       /* domain.h; for who finds out what can be done */
     struct qemu *qemu;          /* connected at the first use */
     json_object *actions;       /* QMP actions of all disks: prepare() */
-    /* The other snapshots of the domain, where layers are concerned. */
+    /* The other snapshots of the domain, where overlays are concerned. */
     const struct snapshot **others;
     size_t nothers;
+    const struct census *census;    /* who else has an image; NULL: not read */
     /*
-     * Notes in all of them that layer "from" is about to be written into "to"
-     * or, done, that "to" took its place.
+     * Notes in all of h->others that overlay "from" is about to be written
+     * into "to" or, done, that "to" took its place.
      */
     int (*moved)(void *arg, const char *from, const char *to, bool done,
                  struct err *e);
     void *moved_arg;
-    json_object *claims;        /* disk_claim() */
+    struct disk_claim *claims;  /* disk_claim() */
+    size_t nclaims;
 };
 
-/* What is asked of a disk. */
-struct disk_request {
-    const char *snapshot;       /* its name */
-    const char *type;           /* the kind that the user wants, or NULL */
-    const char *path;           /* of the new file, or NULL */
-    uint64_t size;              /* of the new volume in bytes, or 0 */
-    const char *unique;         /* makes a file name unlike any other */
-    bool cold;
-    /* Kinds that other snapshots of this disk have. */
-    bool has_internal, has_external;
-    const char *link;           /* the link to the layers of those, or NULL */
-};
+/* Makes the kinds known to the store; once, before any metadata is read. */
+void disk_init(void);
 
+/* domain NULL: none that runs. */
 int disk_host_open(const char *domain, struct disk_host *h, struct err *e);
 /* Connects if need be; NULL with the error. */
 struct qemu *disk_host_qemu(struct disk_host *h, struct err *e);
 void disk_host_close(struct disk_host *h);
 /* Adds to h->others, which does not own it. */
 void disk_host_add_other(struct disk_host *h, const struct snapshot *s);
-/* 1 if the file is a part of one of h->others, 0, or -1. */
-int disk_has_part(const struct disk_host *h, const char *path,
+/* Is the file a part of one of h->others? */
+int disk_has_part(const struct disk_host *h, const char *path, bool *yes_r,
                   struct err *e);
 /*
  * For check(): the part needs so much room in a place that parts of other
@@ -69,75 +59,42 @@ int disk_has_part(const struct disk_host *h, const char *path,
  */
 uint64_t disk_claim(struct disk_host *h, const char *place, uint64_t bytes);
 
-struct disk_ops {
-    const char *type;
-    /* Pure: why this kind cannot be used for the disk, or NULL. */
-    const char *(*refuse)(const struct domain_disk *disk,
-                          const struct disk_request *r);
-    /* Pure: d->part, and what else is known before. */
-    void (*name)(const struct domain_disk *disk,
-                 const struct disk_request *r, struct snapshot_disk *d);
-    /*
-     * Read-only, before anything is touched: a new part d->part is possible.
-     * Fills in virtual_size and inode.  The domain runs.
-     */
-    int (*check)(struct disk_host *h, struct snapshot_disk *d,
-                 struct err *e);
-    /*
-     * Before the guest is suspended: makes what the part needs; unless cold,
-     * adds to h->actions what takes it.
-     */
-    int (*prepare)(struct disk_host *h, const struct snapshot_disk *d,
-                   struct err *e);
-    /* The guest is suspended, or gone if cold: takes what QMP did not. */
-    int (*capture)(struct disk_host *h, const struct snapshot_disk *d,
-                   struct err *e);
-    /*
-     * After a failure between prepare and record, before a guest that is
-     * still there goes on: what it will write must not be lost.  Repeatable.
-     */
-    int (*rescue)(struct disk_host *h, const struct snapshot_disk *d,
-                  struct err *e);
-    /* The part was taken: makes it durable, fills in the stamp. */
-    int (*record)(struct disk_host *h, struct snapshot_disk *d,
-                  struct err *e);
-    /* Read-only: the part is there and belongs to this image. */
-    int (*verify)(const struct snapshot_disk *d, bool force, struct err *e);
-    /*
-     * Read-only, before a revert is journaled: names what apply() makes after
-     * the snapshot; before a deletion (snapshot is NULL): what it finds.
-     */
-    int (*aim)(struct disk_host *h, const char *snapshot, const char *unique,
-               struct snapshot_disk *d, struct err *e);
-    /* Puts the part's content back; nobody holds the image.  Repeatable. */
-    int (*apply)(const struct snapshot_disk *d, struct err *e);
-    /*
-     * Deletes the part, whoever runs or not.  Repeatable; a part that is not
-     * there, or is another one by its stamp, is left and no error.
-     */
-    int (*remove)(struct disk_host *h, const struct snapshot_disk *d,
-                  struct err *e);
-    /* The part stands alone: removing it does not concern the image. */
-    bool alone;
+/* The kinds that the user asked for, by disk. */
+struct disk_wish {
+    const char *all;            /* for every disk not named, or NULL */
+    struct disk_choice {
+        char *vdev, *type;
+        char *path;             /* of the new file, or NULL */
+        uint64_t size;          /* of the new volume in bytes, or 0 */
+    } *each;
+    size_t neach;
 };
 
-/* NULL if there is no such kind. */
-const struct disk_ops *disk_find_kind(const char *type);
+/* What the snapshots of one image have, whatever domain they are of. */
+struct disk_others {
+    const char *types[8];       /* each once */
+    size_t ntypes;
+    const char *link;           /* the link to the live overlay, or NULL */
+};
 
+struct disk_request;
 /*
  * Chooses the kind for a domain's disk and makes its record: for a disk that
  * is left out, type "none" and the reason.  -1 with the reason if the disk
- * cannot be snapshot.  Pure.
+ * cannot have a snapshot.  Pure.
  */
 int disk_choose(const struct domain_disk *disk, const struct disk_request *r,
                 struct snapshot_disk *d, struct err *e);
 
+/* True if there is such a kind. */
+bool disk_knows_kind(const char *type);
 /* The deletion of its part does not concern the image, nor its QEMU. */
 bool disk_is_alone(const struct snapshot_disk *d);
+/* apply() needs something to be made before the domain is destroyed. */
+bool disk_needs_ready(const struct snapshot_disk *d);
 
-/* The hooks, with the disk's vdev put before an error; "none" does nothing. */
 int disk_check(struct disk_host *h, struct snapshot_disk *d, struct err *e);
-int disk_prepare(struct disk_host *h, const struct snapshot_disk *d,
+int disk_prepare(struct disk_host *h, struct snapshot_disk *d,
                  struct err *e);
 /* All disks of the snapshot, at one instant. */
 int disk_capture(struct disk_host *h, const struct snapshot *s,
@@ -145,13 +102,30 @@ int disk_capture(struct disk_host *h, const struct snapshot *s,
 /* Tries all of them; the errors are joined. */
 int disk_rescue(struct disk_host *h, const struct snapshot *s,
                 struct err *e);
-int disk_record(struct disk_host *h, struct snapshot_disk *d, struct err *e);
+int disk_finish(struct disk_host *h, struct snapshot_disk *d, struct err *e);
 int disk_verify(const struct snapshot_disk *d, bool force, struct err *e);
+/* The image is another one by its identity, which the kind can do with. */
+bool disk_is_another(const struct snapshot_disk *d);
 int disk_aim(struct disk_host *h, const char *snapshot, const char *unique,
              struct snapshot_disk *d, struct err *e);
+int disk_ready(const struct snapshot_disk *d, struct err *e);
+int disk_unready(const struct snapshot_disk *d, struct err *e);
 int disk_apply(const struct snapshot_disk *d, struct err *e);
+int disk_is_pristine(const struct snapshot_disk *d, bool *yes_r,
+                     struct err *e);
+int disk_check_remove(struct disk_host *h, struct snapshot_disk *d,
+                      struct err *e);
 int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
                 struct err *e);
+
+/* A part took another one's place: the identity of the disk is now that of to. */
+int disk_record_identity(struct snapshot_disk *d, const char *to,
+                         struct err *e);
+
+/* Of what a guest that is started now would write to (seal.h). */
+int disk_seal(const struct snapshot_disk *d, char **seal_r, struct err *e);
+enum seal_state disk_check_seal(const struct snapshot_disk *d,
+                                const char *seal);
 
 /*
  * No domain or program but "but" (may be NULL) holds an image that a revert
@@ -165,9 +139,6 @@ int disk_check_free(const struct snapshot *s, const struct domain *but,
  * the images.
  */
 int disk_wait_closed(const struct snapshot *s, struct err *e);
-
-extern const struct disk_ops disk_internal, disk_external, disk_lvm,
-    disk_copy;
 
 #endif
 

@@ -17,19 +17,26 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk/census.h"
 #include "disk/disk.h"
+#include "disk/kind.h"
 #include "disk/merge.h"
+#include "image/identity.h"
 #include "image/image.h"
 #include "image/layer.h"
+#include "image/same.h"
 #include "qemu/chain.h"
+#include "store/record.h"
 #include "sys/err.h"
 #include "sys/file.h"
+#include "sys/json.h"
 #include "sys/mem.h"
 
 /* In the place of a snapshot's name in a file's, and never one itself. */
@@ -45,7 +52,7 @@ static const char *external_refuse(const struct domain_disk *disk,
         return "an external snapshot needs QEMU as the backend (qdisk)";
     if (disk->medium != MEDIUM_FILE)
         return "an external snapshot needs an image file";
-    if (r->has_internal)
+    if (disk_others_have(r->others, "internal"))
         return "it has internal snapshots, which a revert to an external one "
                "would lose: use --internal, or delete those first";
     return NULL;
@@ -55,47 +62,107 @@ static void external_name(const struct domain_disk *disk,
                           const struct disk_request *r,
                           struct snapshot_disk *d)
 {
-    d->link = mem_strdup(r->link ? r->link :
-                         disk->link ? disk->link : disk->live);
+    const char *link = disk->live;
+
+    if (disk->link)
+        link = disk->link;
+    if (r->others && r->others->link)
+        link = r->others->link;
+    d->link = mem_strdup(link);
     /* The first one freezes the image itself, under a second name. */
-    d->part = strcmp(disk->live, d->link) ? mem_strdup(disk->live) :
-              layer_name(d->link, FIRST_LAYER, r->unique);
-    d->overlay = r->path ? mem_strdup(r->path) :
-                 layer_name(d->link, r->snapshot, r->unique);
+    if (strcmp(disk->live, d->link))
+        d->part = mem_strdup(disk->live);
+    else
+        d->part = layer_name(d->link, FIRST_LAYER, r->unique);
+    if (r->path)
+        d->overlay = mem_strdup(r->path);
+    else
+        d->overlay = layer_name(d->link, r->snapshot, r->unique);
 }
 
-/* 1 if the path is still the image itself, 0, or -1. */
-static int is_first(const struct snapshot_disk *d, struct err *e)
+/* Is the path still the image itself? */
+static int is_first(const struct snapshot_disk *d, bool *first_r,
+                    struct err *e)
 {
-    int rc = layer_is_link(d->link, e);
+    bool link;
 
-    return rc < 0 ? -1 : !rc;
+    if (layer_is_link(d->link, &link, e))
+        return -1;
+    *first_r = !link;
+    return 0;
 }
 
 static int check_paths(const struct snapshot_disk *d, struct err *e)
 {
-    int rc, first;
+    bool first, there, fits;
 
-    if (d->overlay[0] != '/')
+    if (!record_path_is_safe(d->overlay))
         return err_set(e, SNAP_FAILED, "the path of the new layer, %s, is not "
-                       "an absolute one", d->overlay);
-    rc = layer_exists(d->overlay, e);
-    if (rc)
-        return rc < 0 ? -1 :
-               err_set(e, SNAP_FAILED, "%s is there already: choose another "
-                       "path for the new layer", d->overlay);
-    first = is_first(d, e);
-    rc = first < 0 ? -1 : first ? layer_exists(d->part, e) :
-         layer_same(d->link, d->part, e);
-    if (rc < 0)
+                       "an absolute one without '..'", d->overlay);
+    if (layer_exists(d->overlay, &there, e))
         return -1;
-    if (rc == first)
+    if (there)
+        return err_set(e, SNAP_FAILED, "%s is there already: choose another "
+                       "path for the new layer", d->overlay);
+    if (is_first(d, &first, e))
+        return -1;
+    if (first)
+        fits = !layer_exists(d->part, &there, e) && !there;
+    else if (layer_is_same(d->link, d->part, &fits, e))
+        return -1;
+    if (!fits)
         return err_set(e, SNAP_FAILED, "%s is not the link to the live layer "
                        "that it should be", d->link);
     return 0;
 }
 
-/* The node that the guest writes to; 0 if QEMU does not have the disk. */
+/*
+ * What stands on the image by its path would, from the moment when that is a
+ * link to the live overlay, read what the guest writes.
+ */
+static int check_clones(struct disk_host *h, const struct snapshot_disk *d,
+                        struct err *e)
+{
+    const char *user = census_reader(h->census, d->path);
+    char *clone;
+
+    if (user && !h->force)
+        return err_set(e, SNAP_FAILED, "%s is also used by %s, which an "
+                       "external snapshot would harm: use --internal", d->path,
+                       user);
+    if (census_find_clone(d->path, NULL, 0, &clone, e))
+        return -1;
+    if (clone)
+        err_set(e, SNAP_FAILED, "%s stands on %s, which an external snapshot "
+                "would change under it: use --internal, or move it away",
+                clone, d->path);
+    free(clone);
+    return clone ? -1 : 0;
+}
+
+/* What the end of the snapshot would lose, or QEMU refuse. */
+static int check_image(const struct snapshot_disk *d,
+                       const struct image_info *info, struct err *e)
+{
+    if (info->corrupt)
+        return err_set(e, SNAP_FAILED, "%s is marked corrupt: shut the domain "
+                       "down and run 'qemu-img check -r all' on it", d->path);
+    if (info->data_file)
+        return err_set(e, SNAP_FAILED, "%s keeps its data in another file, "
+                       "which an external snapshot does not cover", d->path);
+    if (info->encrypted)
+        return err_set(e, SNAP_FAILED, "%s is encrypted: a layer on top of it "
+                       "would not be; use --internal", d->path);
+    if (info->nsnapshots)
+        return err_set(e, SNAP_FAILED, "%s has internal snapshots ('%s'), "
+                       "which would be out of reach behind an external one: "
+                       "use --internal, or delete those with 'qemu-img "
+                       "snapshot -d' while the domain is shut down", d->path,
+                       info->snapshots[0].name);
+    return 0;
+}
+
+/* The node that the guest writes to. */
 static int live_node(struct disk_host *h, const struct snapshot_disk *d,
                      char **node_r, struct err *e)
 {
@@ -120,38 +187,41 @@ static int live_node(struct disk_host *h, const struct snapshot_disk *d,
 static int external_check(struct disk_host *h, struct snapshot_disk *d,
                           struct err *e)
 {
-    struct image_info info;
+    struct image_info info = { 0 };
     char *node = NULL;
-    int rc;
+    int rc = -1;
 
-    if (check_paths(d, e) || (!h->cold && live_node(h, d, &node, e)) ||
-        image_inode(d->link, &d->inode, e) ||
-        image_info_read(d->link, d->format, &info, e)) {
-        free(node);
+    if (check_paths(d, e) || check_clones(h, d, e) ||
+        image_check_chain(d->link, d->format, &info, e))
         return -1;
-    }
-    free(node);
+    if (!h->cold && live_node(h, d, &node, e))
+        goto out;
+    if (check_image(d, &info, e))
+        goto out;
     d->virtual_size = info.virtual_size;
-    rc = info.corrupt ? err_set(e, SNAP_FAILED, "%s is marked corrupt: stop "
-                                "the domain and run 'qemu-img check -r all' "
-                                "on it", d->path) : 0;
+    rc = disk_identify(d->link, &d->identity, e);
+
+out:
     image_info_free(&info);
+    free(node);
     return rc;
 }
 
-static int external_prepare(struct disk_host *h,
-                            const struct snapshot_disk *d, struct err *e)
+static int external_prepare(struct disk_host *h, struct snapshot_disk *d,
+                            struct err *e)
 {
-    int rc = -1, first = is_first(d, e);
     char *node = NULL;
+    bool first;
+    int rc = -1;
 
-    if (first < 0 || (!h->cold && live_node(h, d, &node, e)))
+    if (is_first(d, &first, e) || (!h->cold && live_node(h, d, &node, e)))
         return -1;
     if (first && link(d->link, d->part)) {
         err_errno(e, "cannot give %s the second name %s", d->link, d->part);
         goto out;
     }
-    if (layer_create(d->overlay, d->part, d->virtual_size, e))
+    if (layer_create(d->overlay, d->part, d->virtual_size, e) ||
+        disk_identify(d->overlay, &d->part_identity, e))
         goto out;
     if (!h->cold) {
         if (qemu_add_layer(h->qemu, d->overlay, node, e))
@@ -173,69 +243,109 @@ static int external_capture(struct disk_host *h,
     return layer_point(d->link, d->overlay, e);
 }
 
-/* Before the guest goes on after a failure: does it write to the new layer? */
+/* Does the guest write to the new layer, which the link does not lead to? */
 static int external_rescue(struct disk_host *h,
                            const struct snapshot_disk *d, struct err *e)
 {
     struct chain c = { 0 };
     struct qemu *q;
+    bool there, linked;
     int rc;
 
-    rc = layer_exists(d->overlay, e);
-    if (rc > 0) {
-        rc = layer_same(d->link, d->overlay, e);
-        rc = rc < 0 ? -1 : !rc;
-    }
-    if (rc <= 0)
-        return rc;
+    if (layer_exists(d->overlay, &there, e))
+        return -1;
+    if (!there)
+        return 0;
+    if (layer_is_same(d->link, d->overlay, &linked, e))
+        return -1;
+    if (linked)
+        return 0;
     q = disk_host_qemu(h, e);
     rc = q ? qemu_chain(q, d->path, d->link, d->overlay, &c, e) : -1;
-    if (rc > 0)
-        rc = qemu_chain_find(&c, d->overlay) == 0 ?
-             layer_point(d->link, d->overlay, e) : 0;
+    if (rc > 0) {
+        rc = 0;
+        if (qemu_chain_find(&c, d->overlay) == 0)
+            rc = layer_point(d->link, d->overlay, e);
+    }
     qemu_chain_free(&c);
     return rc;
 }
 
-static int external_record(struct disk_host *h, struct snapshot_disk *d,
+static int external_finish(struct disk_host *h, struct snapshot_disk *d,
                            struct err *e)
 {
     (void)h;
-    return image_inode(d->part, &d->inode, e) || file_sync_path(d->part, e) ||
-           file_sync_path(d->overlay, e) ? -1 : 0;
+    if (disk_identify(d->part, &d->identity, e) ||
+        file_sync_path(d->part, e) || file_sync_path(d->overlay, e))
+        return -1;
+    return 0;
+}
+
+/* A file that has taken the place of the link is the user's. */
+static int check_link(const struct snapshot_disk *d, struct err *e)
+{
+    bool there, first, same;
+
+    if (layer_exists(d->link, &there, e))
+        return -1;
+    if (!there)
+        return 0;
+    if (is_first(d, &first, e))
+        return -1;
+    if (!first)
+        return 0;
+    if (layer_is_same(d->link, d->part, &same, e))
+        return -1;
+    if (same)
+        return 0;
+    return err_set(e, SNAP_FAILED, "%s is not a link any more but a file of "
+                   "its own, which a revert would lose: move it away first",
+                   d->link);
 }
 
 static int external_verify(const struct snapshot_disk *d, bool force,
                            struct err *e)
 {
-    struct stat st;
-    char **layers;
-    size_t n;
-    int rc;
+    struct image_info info;
+    bool smaller;
 
-    if (lstat(d->part, &st))
-        return err_errno(e, "cannot look at %s, the layer of the snapshot",
-                         d->part);
-    if (!S_ISREG(st.st_mode) || (st.st_ino != d->inode && !force))
-        return err_set(e, SNAP_FAILED, "%s is not the file that was snapshot "
-                       "but perhaps a copy of it: use --force if it is right",
-                       d->part);
-    rc = layer_exists(d->link, e);
-    if (rc > 0)
-        rc = is_first(d, e);
-    if (rc > 0) {
-        rc = layer_same(d->link, d->part, e);
-        rc = rc < 0 ? -1 : !rc;
-    }
-    if (rc < 0)
+    if (disk_check_identity(d->part, d->identity, d->inode, force, e) ||
+        check_link(d, e) || image_check_chain(d->part, d->format, &info, e))
         return -1;
-    if (rc)
-        return err_set(e, SNAP_FAILED, "%s is not a link any more but a file "
-                       "of its own, which a revert would lose: move it away "
-                       "first", d->link);
-    if (layer_chain(d->part, &layers, &n, e))
+    smaller = info.virtual_size < d->virtual_size;
+    image_info_free(&info);
+    if (smaller && !force)
+        return err_set(e, SNAP_FAILED, "%s has been made smaller than it was: "
+                       "use --force to revert to it all the same", d->part);
+    return 0;
+}
+
+/*
+ * Is the live layer nobody's?  One that another domain, a clone of the user's
+ * or an internal snapshot of his needs stays.
+ */
+static int is_unneeded(struct disk_host *h, const struct snapshot_disk *d,
+                       const char *live, bool *yes_r, struct err *e)
+{
+    struct image_info info;
+    char *clone;
+    bool needed, linked;
+
+    *yes_r = false;
+    if (!strcmp(live, d->part))
+        return 0;
+    if (layer_is_link(d->link, &linked, e) ||
+        disk_has_part(h, live, &needed, e))
         return -1;
-    layer_free_chain(layers, n);
+    if (!linked || needed || !h->census || census_unreadable(h->census) ||
+        census_user(h->census, live))
+        return 0;
+    if (census_find_clone(live, NULL, 0, &clone, e) ||
+        image_info_read(live, d->format, &info, e))
+        return -1;
+    *yes_r = !clone && !info.nsnapshots && !info.nbitmaps;
+    image_info_free(&info);
+    free(clone);
     return 0;
 }
 
@@ -244,66 +354,116 @@ static int external_aim(struct disk_host *h, const char *snapshot,
                         const char *unique, struct snapshot_disk *d,
                         struct err *e)
 {
-    int rc = layer_exists(d->link, e);
-    char *live = rc > 0 ? layer_live(d->link, e) : NULL;
+    char *live = NULL;
+    bool there, drop = false;
+    int rc = -1;
 
-    if (rc < 0 || (rc && !live))
+    if (layer_exists(d->link, &there, e))
         return -1;
+    if (there) {
+        live = layer_live(d->link, e);
+        if (!live || is_unneeded(h, d, live, &drop, e))
+            goto out;
+    }
     free(d->overlay);
     free(d->discard);
-    d->discard = NULL;
-    if (!snapshot) {
-        d->overlay = live;
-        return 0;
-    }
     d->overlay = layer_name(d->link, snapshot, unique);
-    rc = live && strcmp(live, d->part) ? layer_is_link(d->link, e) : 0;
-    if (rc > 0) {
-        rc = disk_has_part(h, live, e);
-        if (!rc)
-            d->discard = mem_strdup(live);
-    }
+    d->discard = drop ? mem_strdup(live) : NULL;
+    rc = 0;
+
+out:
     free(live);
-    return rc < 0 ? -1 : 0;
+    return rc;
 }
 
-/* The live layer becomes a new one on top of the snapshot's. */
-static int start_again(const struct snapshot_disk *d, struct err *e)
+static int external_ready(const struct snapshot_disk *d, struct err *e)
 {
     struct image_info info;
-    int rc = layer_exists(d->link, e);
+    int rc;
 
-    if (rc < 0 ||
-        (rc && image_check_free(d->link, NULL, HOLDER_WAIT_S, e)) ||
-        image_info_read(d->part, d->format, &info, e))
+    if (image_info_read(d->part, d->format, &info, e))
         return -1;
     rc = layer_create(d->overlay, d->part, info.virtual_size, e);
     image_info_free(&info);
-    return rc ? rc : layer_point(d->link, d->overlay, e);
+    return rc;
+}
+
+/* Once the link leads to it, it is the guest's disk. */
+static int external_unready(const struct snapshot_disk *d, struct err *e)
+{
+    bool linked;
+
+    if (layer_is_same(d->link, d->overlay, &linked, e))
+        return -1;
+    if (linked)
+        return 0;
+    return layer_unlink(d->overlay, e);
 }
 
 static int external_apply(const struct snapshot_disk *d, struct err *e)
 {
-    int rc = layer_same(d->link, d->overlay, e);
+    bool linked, there;
 
-    /* It is made once: later its user may have started from it. */
-    if (rc < 0 || (!rc && start_again(d, e)))
+    if (layer_is_same(d->link, d->overlay, &linked, e) ||
+        layer_exists(d->link, &there, e))
+        return -1;
+    if (!linked && there && image_check_free(d->link, NULL, HOLDER_WAIT_S, e))
+        return -1;
+    if (!linked && layer_point(d->link, d->overlay, e))
         return -1;
     return d->discard ? layer_unlink(d->discard, e) : 0;
 }
 
+static int external_is_pristine(const struct snapshot_disk *d, bool *yes_r,
+                                struct err *e)
+{
+    bool linked;
+
+    *yes_r = false;
+    if (!d->overlay)
+        return 0;
+    if (layer_is_same(d->link, d->overlay, &linked, e))
+        return -1;
+    if (!linked)
+        return 0;
+    return image_is_empty_overlay(d->overlay, yes_r, e);
+}
+
+static int external_parse(json_object *o, struct json_at at,
+                          struct snapshot_disk *d, struct err *e)
+{
+    if (record_path(o, "file", at, &d->part, e) ||
+        record_path(o, "link", at, &d->link, e) ||
+        record_opt_path(o, "overlay", at, &d->overlay, e) ||
+        record_opt_path(o, "discard", at, &d->discard, e))
+        return -1;
+    return 0;
+}
+
+static void external_write(json_object *o, const struct snapshot_disk *d)
+{
+    json_add_str(o, "file", d->part);
+    record_set_str(o, "link", d->link);
+    record_set_str(o, "overlay", d->overlay);
+    record_set_str(o, "discard", d->discard);
+}
+
 const struct disk_ops disk_external = {
-    .type = "external",
+    .record = { "external", external_parse, external_write },
     .refuse = external_refuse,
     .name = external_name,
     .check = external_check,
     .prepare = external_prepare,
     .capture = external_capture,
     .rescue = external_rescue,
-    .record = external_record,
+    .finish = external_finish,
     .verify = external_verify,
     .aim = external_aim,
+    .ready = external_ready,
+    .unready = external_unready,
     .apply = external_apply,
+    .is_pristine = external_is_pristine,
+    .check_remove = disk_check_merge,
     .remove = disk_merge,
 };
 

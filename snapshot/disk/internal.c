@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
-/*
- * Internal snapshots of qcow2 images: through QMP while a QEMU holds the
- * image, by qemu-img when nobody does.
- */
+/* Internal snapshots: kept by QEMU inside the qcow2 image. */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "disk/census.h"
 #include "disk/disk.h"
+#include "disk/kind.h"
 #include "image/image.h"
+#include "image/same.h"
 #include "qemu/graph.h"
 #include "qemu/qemu.h"
+#include "store/record.h"
 #include "sys/err.h"
 #include "sys/file.h"
+#include "sys/json.h"
 #include "sys/mem.h"
 
 static const char *internal_refuse(const struct domain_disk *disk,
@@ -25,7 +27,7 @@ static const char *internal_refuse(const struct domain_disk *disk,
         return "only qcow2 images can hold an internal snapshot";
     if (strcmp(disk->backend, "qdisk"))
         return "an internal snapshot needs QEMU as the backend (qdisk)";
-    if (r->has_external)
+    if (disk_others_have(r->others, "external"))
         return "it has external snapshots, whose revert would lose an "
                "internal one: use --external, or delete those first";
     return NULL;
@@ -52,6 +54,39 @@ static int find_node(struct disk_host *h, const struct snapshot_disk *d,
     return rc > 0 ? 0 : -1;
 }
 
+/* What would make a snapshot impossible, or one that nobody can revert to. */
+static int check_image(const struct snapshot_disk *d,
+                       const struct image_info *info, struct err *e)
+{
+    if (info->corrupt)
+        return err_set(e, SNAP_FAILED, "%s is marked corrupt: shut the domain "
+                       "down and run 'qemu-img check -r all' on it", d->path);
+    if (info->data_file)
+        return err_set(e, SNAP_FAILED, "%s keeps its data in another file, "
+                       "which an internal snapshot does not cover", d->path);
+    if (info->refcount_bits && info->refcount_bits < 16 &&
+        info->nsnapshots + 2 > (1u << info->refcount_bits) - 1)
+        return err_set(e, SNAP_FAILED, "%s has reference counts of %u bits, "
+                       "too narrow for another internal snapshot: convert it "
+                       "with 'qemu-img convert', or use --external", d->path,
+                       info->refcount_bits);
+    return 0;
+}
+
+/* QEMU reverts no image that has them. */
+static int check_bitmaps(const struct snapshot_disk *d,
+                         const struct image_info *info, struct err *e)
+{
+    if (!info->nbitmaps)
+        return 0;
+    return err_set(e, SNAP_FAILED, "%s has %u persistent dirty bitmap%s, with "
+                   "which QEMU reverts to no internal snapshot: remove %s "
+                   "with 'qemu-img bitmap --remove' while the domain is shut "
+                   "down, or use --external", d->path, info->nbitmaps,
+                   info->nbitmaps == 1 ? "" : "s",
+                   info->nbitmaps == 1 ? "it" : "them");
+}
+
 static int internal_check(struct disk_host *h, struct snapshot_disk *d,
                           struct err *e)
 {
@@ -59,20 +94,19 @@ static int internal_check(struct disk_host *h, struct snapshot_disk *d,
     char *node = NULL;
     int rc = -1;
 
-    if (h->cold ? image_info_read(d->path, d->format, &info, e) :
-                  find_node(h, d, &node, &info, e))
+    if (image_check_chain(d->path, d->format, &info, e))
+        return -1;
+    if (!h->cold && find_node(h, d, &node, NULL, e))
         goto out;
-    if (image_inode(d->path, &d->inode, e))
+    if (check_image(d, &info, e) || check_bitmaps(d, &info, e))
         goto out;
-    d->virtual_size = info.virtual_size;
-    if (info.corrupt)
-        err_set(e, SNAP_FAILED, "%s is marked corrupt: stop the domain and "
-                "run 'qemu-img check -r all' on it", d->path);
-    else if (image_info_find(&info, d->part))
+    if (image_info_find(&info, d->part)) {
         err_set(e, SNAP_FAILED, "%s already has an internal snapshot named "
-                "%s: choose another name", d->path, d->part);
-    else
-        rc = 0;
+                "'%s': choose another name", d->path, d->part);
+        goto out;
+    }
+    d->virtual_size = info.virtual_size;
+    rc = disk_identify(d->path, &d->identity, e);
 
 out:
     image_info_free(&info);
@@ -80,8 +114,8 @@ out:
     return rc;
 }
 
-static int internal_prepare(struct disk_host *h,
-                            const struct snapshot_disk *d, struct err *e)
+static int internal_prepare(struct disk_host *h, struct snapshot_disk *d,
+                            struct err *e)
 {
     char *node = NULL;
 
@@ -101,21 +135,33 @@ static int internal_capture(struct disk_host *h,
         "snapshot", "-c", d->part, d->path, NULL
     };
 
-    return h->cold ? image_write(d->path, args, e) : 0;
+    if (!h->cold)
+        return 0;
+    return image_write(d->path, args, e);
 }
 
-static int internal_record(struct disk_host *h, struct snapshot_disk *d,
+/* What QEMU, or qemu-img if it has not the image, says of it. */
+static int read_info(struct disk_host *h, const struct snapshot_disk *d,
+                     struct image_info *info, struct err *e)
+{
+    char *node = NULL;
+    int rc;
+
+    if (h->cold)
+        return image_info_read(d->path, d->format, info, e);
+    rc = find_node(h, d, &node, info, e);
+    free(node);
+    return rc;
+}
+
+static int internal_finish(struct disk_host *h, struct snapshot_disk *d,
                            struct err *e)
 {
     struct image_info info = { 0 };
     const struct image_snapshot *snap;
-    char *node = NULL;
     int rc = -1;
 
-    if (h->cold ? image_info_read(d->path, d->format, &info, e) :
-                  find_node(h, d, &node, &info, e))
-        goto out;
-    if (file_sync_path(d->path, e))
+    if (read_info(h, d, &info, e) || file_sync_path(d->path, e))
         goto out;
     snap = image_info_find(&info, d->part);
     if (!snap) {
@@ -129,7 +175,6 @@ static int internal_record(struct disk_host *h, struct snapshot_disk *d,
 
 out:
     image_info_free(&info);
-    free(node);
     return rc;
 }
 
@@ -139,32 +184,44 @@ static bool is_ours(const struct snapshot_disk *d,
     return snap && (!d->stamp || !strcmp(d->stamp, snap->stamp));
 }
 
+/*
+ * The snapshot's own proof is its name and the moment when it was made; an
+ * image that was copied to another place has it, too, and is as good.
+ */
+static int verify_info(const struct snapshot_disk *d,
+                       const struct image_info *info, bool force,
+                       struct err *e)
+{
+    const struct image_snapshot *snap = image_info_find(info, d->part);
+
+    if (!snap)
+        return err_set(e, SNAP_FAILED, "%s has no internal snapshot '%s': it "
+                       "was deleted, or the image was replaced", d->path,
+                       d->part);
+    if (!is_ours(d, snap))
+        return err_set(e, SNAP_FAILED, "the internal snapshot '%s' in %s is "
+                       "not the one that was taken (made at %s, not %s)",
+                       d->part, d->path, snap->stamp, d->stamp);
+    if (info->virtual_size < d->virtual_size && !force)
+        return err_set(e, SNAP_FAILED, "%s has been made smaller than it was: "
+                       "use --force to revert to '%s' all the same", d->path,
+                       d->part);
+    if (!d->identity)
+        return disk_check_identity(d->path, NULL, d->inode, force, e);
+    return 0;
+}
+
 static int internal_verify(const struct snapshot_disk *d, bool force,
                            struct err *e)
 {
     struct image_info info = { 0 };
-    const struct image_snapshot *snap;
-    uint64_t inode;
     int rc = -1;
 
-    if (image_inode(d->path, &inode, e) ||
-        image_info_read(d->path, d->format, &info, e))
-        goto out;
-    snap = image_info_find(&info, d->part);
-    if (!snap)
-        err_set(e, SNAP_FAILED, "%s has no internal snapshot %s: it was "
-                "deleted, or the image was replaced", d->path, d->part);
-    else if (!is_ours(d, snap))
-        err_set(e, SNAP_FAILED, "the internal snapshot %s in %s is not the "
-                "one that was taken (made at %s, not %s)", d->part, d->path,
-                snap->stamp, d->stamp);
-    else if (inode != d->inode && !force)
-        err_set(e, SNAP_FAILED, "%s is not the file that was snapshot but "
-                "perhaps a copy of it: use --force if it is right", d->path);
-    else
+    if (image_check_chain(d->path, d->format, &info, e))
+        return -1;
+    if (!verify_info(d, &info, force, e) && !check_image(d, &info, e) &&
+        !check_bitmaps(d, &info, e))
         rc = 0;
-
-out:
     image_info_free(&info);
     return rc;
 }
@@ -180,20 +237,82 @@ static int internal_apply(const struct snapshot_disk *d, struct err *e)
     return file_sync_path(d->path, e);
 }
 
+static int internal_is_pristine(const struct snapshot_disk *d, bool *yes_r,
+                                struct err *e)
+{
+    struct content live = { d->path, d->format, NULL };
+    struct content part = { d->path, d->format, d->part };
+    struct image_info info;
+    bool ours;
+
+    *yes_r = false;
+    if (image_info_read(d->path, d->format, &info, e))
+        return -1;
+    ours = is_ours(d, image_info_find(&info, d->part));
+    image_info_free(&info);
+    if (!ours)
+        return 0;
+    return image_same(&live, &part, yes_r, e);
+}
+
+/*
+ * An image that is not to be seen may come back, with the snapshot in it: that
+ * is not for a deletion to ignore.
+ */
+static int find_image(const struct snapshot_disk *d, bool force,
+                      bool *there_r, struct err *e)
+{
+    struct stat st;
+
+    *there_r = !stat(d->path, &st);
+    if (*there_r)
+        return 0;
+    if (errno != ENOENT && errno != ENOTDIR)
+        return err_errno(e, "cannot look at %s", d->path);
+    if (force)
+        return 0;
+    return err_set(e, SNAP_FAILED, "%s is not there: bring it back, for "
+                   "example by mounting its storage, or use --force if it is "
+                   "gone for good", d->path);
+}
+
+static int internal_check_remove(struct disk_host *h, struct snapshot_disk *d,
+                                 struct err *e)
+{
+    const char *other = census_same_part(h->census, d);
+    bool there;
+
+    if (other && !h->force)
+        return err_set(e, SNAP_FAILED, "the internal snapshot '%s' in %s is "
+                       "also in the list of domain %s: use --force to delete "
+                       "it all the same", d->part, d->path, other);
+    return find_image(d, h->force, &there, e);
+}
+
 static int remove_cold(const struct snapshot_disk *d, struct err *e)
 {
     const char *const args[] = {
         "snapshot", "-d", d->part, d->path, NULL
     };
     struct image_info info;
-    int rc;
+    bool ours;
 
     if (image_info_read(d->path, d->format, &info, e))
         return -1;
-    rc = is_ours(d, image_info_find(&info, d->part)) ?
-         image_write(d->path, args, e) : 0;
+    ours = is_ours(d, image_info_find(&info, d->part));
     image_info_free(&info);
-    return rc ? rc : file_sync_path(d->path, e);
+    if (ours && image_write(d->path, args, e))
+        return -1;
+    return file_sync_path(d->path, e);
+}
+
+static int remove_hot(struct qemu *q, const char *node,
+                      const struct snapshot_disk *d,
+                      const struct image_info *info, struct err *e)
+{
+    if (!is_ours(d, image_info_find(info, d->part)))
+        return 0;
+    return qemu_delete_snapshot(q, node, d->part, e);
 }
 
 static int internal_remove(struct disk_host *h, const struct snapshot_disk *d,
@@ -201,12 +320,14 @@ static int internal_remove(struct disk_host *h, const struct snapshot_disk *d,
 {
     struct image_info info = { 0 };
     struct qemu *q = NULL;
-    struct stat st;
     char *node = NULL;
+    bool there;
     int rc = 0;
 
-    if (stat(d->path, &st) && errno == ENOENT)
-        return 0;           /* the image is gone, and its snapshots with it */
+    if (find_image(d, h->force, &there, e))
+        return -1;
+    if (!there)
+        return 0;
     if (h->running) {
         q = disk_host_qemu(h, e);
         rc = q ? qemu_find_node(q, d->path, d->format, &node, &info, e) : -1;
@@ -214,23 +335,39 @@ static int internal_remove(struct disk_host *h, const struct snapshot_disk *d,
     if (rc == 0)
         rc = remove_cold(d, e);
     else if (rc > 0)
-        rc = is_ours(d, image_info_find(&info, d->part)) ?
-             qemu_delete_snapshot(q, node, d->part, e) : 0;
+        rc = remove_hot(q, node, d, &info, e);
     image_info_free(&info);
     free(node);
     return rc;
 }
 
+static int internal_parse(json_object *o, struct json_at at,
+                          struct snapshot_disk *d, struct err *e)
+{
+    if (record_name(o, "snapshot", at, &d->part, e) ||
+        record_opt_str(o, "stamp", at, &d->stamp, e))
+        return -1;
+    return 0;
+}
+
+static void internal_write(json_object *o, const struct snapshot_disk *d)
+{
+    json_add_str(o, "snapshot", d->part);
+    record_set_str(o, "stamp", d->stamp);
+}
+
 const struct disk_ops disk_internal = {
-    .type = "internal",
+    .record = { "internal", internal_parse, internal_write },
     .refuse = internal_refuse,
     .name = internal_name,
     .check = internal_check,
     .prepare = internal_prepare,
     .capture = internal_capture,
-    .record = internal_record,
+    .finish = internal_finish,
     .verify = internal_verify,
     .apply = internal_apply,
+    .is_pristine = internal_is_pristine,
+    .check_remove = internal_check_remove,
     .remove = internal_remove,
 };
 

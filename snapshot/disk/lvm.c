@@ -10,17 +10,23 @@
  * the uuid behind the name, so the new volume has a tag with the first one's.
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "disk/cow.h"
+#include "disk/census.h"
 #include "disk/disk.h"
+#include "disk/kind.h"
 #include "disk/volume.h"
 #include "image/image.h"
+#include "image/same.h"
+#include "store/record.h"
 #include "sys/err.h"
 #include "sys/file.h"
+#include "sys/json.h"
 #include "sys/mem.h"
 
 #define LINEAGE VOLUME_TAG ".origin."
@@ -161,6 +167,7 @@ static int lvm_check(struct disk_host *h, struct snapshot_disk *d,
     int rc;
 
     if (image_size(d->path, &d->virtual_size, e) ||
+        disk_identify(d->path, &d->identity, e) ||
         volumes_read_beside(d->origin, &vs, e))
         return -1;
     rc = check_origin(h, d, &vs, e);
@@ -177,7 +184,7 @@ static int lvm_capture(struct disk_host *h, const struct snapshot_disk *d,
     return file_sync_path(d->path, e) ? -1 : take(d, false, e);
 }
 
-static int lvm_record(struct disk_host *h, struct snapshot_disk *d,
+static int lvm_finish(struct disk_host *h, struct snapshot_disk *d,
                       struct err *e)
 {
     struct volumes vs;
@@ -476,6 +483,75 @@ static int lvm_apply(const struct snapshot_disk *d, struct err *e)
     return rc ? rc : file_sync_path(d->path, e);
 }
 
+/*
+ * While the name of the origin is between two volumes, nobody can have used
+ * it.  Else the two are compared, byte by byte.
+ */
+static int lvm_is_pristine(const struct snapshot_disk *d, bool *yes_r,
+                           struct err *e)
+{
+    char *origin = volume_device(d->origin, "");
+    char *part = volume_device(d->part, "");
+    struct content live = { origin, "raw", NULL };
+    struct content then = { part, "raw", NULL };
+    struct stat st;
+    int rc = 0;
+
+    if (stat(origin, &st) && errno == ENOENT)
+        *yes_r = true;
+    else if (!stat(part, &st))
+        rc = image_same(&live, &then, yes_r, e);
+    free(origin);
+    free(part);
+    return rc;
+}
+
+/* The group has to be there, or the volume would only be forgotten. */
+static int check_group(const struct snapshot_disk *d,
+                       const struct volumes *vs, bool force, struct err *e)
+{
+    if (vs->n || force)
+        return 0;
+    return err_set(e, SNAP_FAILED, "the volume group of %s is not there: "
+                   "bring it back, or use --force if it is gone for good",
+                   d->part);
+}
+
+static int lvm_check_remove(struct disk_host *h, struct snapshot_disk *d,
+                            struct err *e)
+{
+    const char *other = census_same_part(h->census, d);
+    struct volumes vs;
+    int rc;
+
+    if (other && !h->force)
+        return err_set(e, SNAP_FAILED, "the volume %s is also in the list of "
+                       "domain %s: use --force to delete it all the same",
+                       d->part, other);
+    if (volumes_read_beside(d->part, &vs, e))
+        return -1;
+    rc = check_group(d, &vs, h->force, e);
+    volumes_free(&vs);
+    return rc;
+}
+
+static int remove_volumes(const struct snapshot_disk *d, struct volumes *vs,
+                          struct err *e)
+{
+    if (mend(d, vs, e))
+        return -1;
+    /* A revert that was given up may have left these. */
+    if (drop(vs, d, NEXT, e))
+        return -1;
+    if (volumes_find(vs, d->origin) && drop(vs, d, OLD, e))
+        return -1;
+    if (!find_ours(vs, d->part))
+        return 0;
+    if (check_no_classic(vs, d->part, e))
+        return -1;
+    return volume_remove(d->part, e);
+}
+
 static int lvm_remove(struct disk_host *h, const struct snapshot_disk *d,
                       struct err *e)
 {
@@ -483,32 +559,46 @@ static int lvm_remove(struct disk_host *h, const struct snapshot_disk *d,
     struct stat st;
     int rc;
 
-    (void)h;
     if (read_awake(d, &vs, e))
         return -1;
-    rc = mend(d, &vs, e);
-    /* A revert that was given up may have left these. */
+    rc = check_group(d, &vs, h->force, e);
     if (!rc)
-        rc = drop(&vs, d, NEXT, e);
-    if (!rc && volumes_find(&vs, d->origin))
-        rc = drop(&vs, d, OLD, e);
-    if (!rc && find_ours(&vs, d->part))
-        rc = check_no_classic(&vs, d->part, e) ? -1 :
-             volume_remove(d->part, e);
+        rc = remove_volumes(d, &vs, e);
     volumes_free(&vs);
-    return rc || stat(d->path, &st) ? rc : file_sync_path(d->path, e);
+    if (rc || stat(d->path, &st))
+        return rc;
+    return file_sync_path(d->path, e);
+}
+
+static int lvm_parse(json_object *o, struct json_at at,
+                     struct snapshot_disk *d, struct err *e)
+{
+    if (record_volume(o, "volume", at, &d->part, e) ||
+        record_volume(o, "origin", at, &d->origin, e) ||
+        record_opt_str(o, "stamp", at, &d->stamp, e))
+        return -1;
+    return 0;
+}
+
+static void lvm_write(json_object *o, const struct snapshot_disk *d)
+{
+    json_add_str(o, "volume", d->part);
+    json_add_str(o, "origin", d->origin);
+    record_set_str(o, "stamp", d->stamp);
 }
 
 const struct disk_ops disk_lvm = {
-    .type = "lvm",
+    .record = { "lvm", lvm_parse, lvm_write },
     .alone = true,
     .refuse = lvm_refuse,
     .name = lvm_name,
     .check = lvm_check,
     .capture = lvm_capture,
-    .record = lvm_record,
+    .finish = lvm_finish,
     .verify = lvm_verify,
     .apply = lvm_apply,
+    .is_pristine = lvm_is_pristine,
+    .check_remove = lvm_check_remove,
     .remove = lvm_remove,
 };
 

@@ -1,18 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/*
+ * Merges a frozen layer away: who stands on it, what becomes of each, in which
+ * order.
+ *
+ * In QEMU's chain, the live layer first:
+ *
+ *     live -> U -> X -> B          X is the part that goes
+ *
+ *     commit: U is written into X, which takes U's place     live -> X' -> B
+ *     pull:   U takes up what X has, and stands on B         live -> U' -> B
+ *
+ * merge_plan.c says which of the two.
+ */
+
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk/census.h"
 #include "disk/disk.h"
+#include "disk/kind.h"
 #include "disk/merge.h"
 #include "disk/merge_plan.h"
+#include "image/identity.h"
+#include "image/image.h"
 #include "image/layer.h"
+#include "image/same.h"
 #include "qemu/block_job.h"
 #include "qemu/chain.h"
+#include "store/meta.h"
 #include "sys/err.h"
 #include "sys/file.h"
 #include "sys/mem.h"
@@ -24,6 +46,8 @@ struct merge {
     struct chain chain;
     char **above;               /* layers that stand on d->part */
     size_t nabove;
+    char **ours;                /* all layers of the disk that we know */
+    size_t nours;
 };
 
 static void merge_free(struct merge *m)
@@ -32,82 +56,16 @@ static void merge_free(struct merge *m)
     layer_free_chain(m->above, m->nabove);
     m->above = NULL;
     m->nabove = 0;
+    layer_free_chain(m->ours, m->nours);
+    m->ours = NULL;
+    m->nours = 0;
 }
 
-/*
- * 1 if a create was cut short whose layer is there, and perhaps the link not
- * turned; 0, or -1.  One that cannot be read was not finished.
- */
-static int is_new_layer(const struct merge *m, struct err *e)
-{
-    char *below = NULL;
-    struct err ignored;
-    int rc = m->d->overlay ? layer_exists(m->d->overlay, e) : 0;
-
-    if (rc > 0)
-        rc = !layer_backing(m->d->overlay, &below, &ignored) && below ?
-             layer_same(below, m->d->part, e) : 0;
-    free(below);
-    return rc;
-}
-
-/* What QEMU has of the disk now. */
-static int look_at_qemu(struct merge *m, struct err *e)
-{
-    char *live;
-    int rc;
-
-    qemu_chain_free(&m->chain);
-    m->q = NULL;
-    if (!m->h->running)
-        return 0;
-    m->q = disk_host_qemu(m->h, e);
-    rc = m->q ? is_new_layer(m, e) : -1;
-    live = rc < 0 ? NULL : rc ? mem_strdup(m->d->overlay) :
-           layer_live(m->d->link, e);
-    rc = live ? qemu_chain(m->q, m->d->path, m->d->link, live, &m->chain, e) :
-         -1;
-    if (rc == 0)
-        m->q = NULL;
-    free(live);
-    return rc < 0 ? -1 : 0;
-}
-
-/* The layer is there, and is not one of these; or -1. */
-static int is_other(const char *layer, const char *part, char *const *seen,
-                    size_t n, struct err *e)
-{
-    int rc = layer_exists(layer, e), same;
-    size_t i;
-
-    if (rc <= 0)
-        return rc;
-    same = layer_same(layer, part, e);
-    for (i = 0; !same && i < n; i++)
-        same = layer_same(layer, seen[i], e);
-    return same < 0 ? -1 : !same;
-}
-
-static int add_above(struct merge *m, const char *layer, struct err *e)
-{
-    char *backing = NULL;
-    int rc = layer ? is_other(layer, m->d->part, m->above, m->nabove, e) : 0;
-
-    if (rc > 0)
-        rc = layer_backing(layer, &backing, e) ? -1 :
-             backing ? layer_same(backing, m->d->part, e) : 0;
-    free(backing);
-    if (rc > 0) {
-        m->above = mem_grow(m->above, m->nabove + 1, sizeof(*m->above));
-        m->above[m->nabove++] = mem_strdup(layer);
-    }
-    return rc < 0 ? -1 : 0;
-}
-
-/* Calls fn for each layer of this disk that another snapshot has. */
-static int each_part(struct merge *m,
-                     int (*fn)(struct merge *m, const char *layer,
-                               struct err *e), struct err *e)
+/* Calls fn for each disk of the other snapshots that is a layer. */
+static int each_layer(struct merge *m,
+                      int (*fn)(struct merge *m,
+                                const struct snapshot_disk *d, void *arg,
+                                struct err *e), void *arg, struct err *e)
 {
     size_t i, k;
 
@@ -115,37 +73,144 @@ static int each_part(struct merge *m,
         for (k = 0; k < m->h->others[i]->ndisks; k++) {
             const struct snapshot_disk *d = &m->h->others[i]->disks[k];
 
-            if (d->link && !strcmp(d->link, m->d->link) &&
-                fn(m, d->part, e))
+            if (d->link && fn(m, d, arg, e))
                 return -1;
         }
     return 0;
 }
 
+/*
+ * A create was cut short whose overlay is there, and perhaps the link not
+ * turned.  One that stands elsewhere is somebody else's, who was given the same
+ * path; one that cannot be read was not finished.
+ */
+static int is_new_overlay(const struct merge *m, bool *yes_r, struct err *e)
+{
+    char *below = NULL;
+    struct err ignored;
+    enum id_match match;
+    int rc = 0;
+
+    *yes_r = false;
+    if (!m->d->overlay)
+        return 0;
+    if (layer_exists(m->d->overlay, yes_r, e))
+        return -1;
+    if (!*yes_r)
+        return 0;
+    *yes_r = false;
+    if (m->d->part_identity) {
+        if (disk_compare(m->d->overlay, m->d->part_identity, 0, &match, e))
+            return -1;
+        if (match == ID_OTHER)
+            return 0;
+    }
+    if (!layer_backing(m->d->overlay, &below, &ignored) && below)
+        rc = layer_is_same(below, m->d->part, yes_r, e);
+    free(below);
+    return rc;
+}
+
+/* What QEMU has of the disk now. */
+static int look_at_qemu(struct merge *m, struct err *e)
+{
+    bool new_overlay;
+    char *live;
+    int rc = -1;
+
+    qemu_chain_free(&m->chain);
+    m->q = NULL;
+    if (!m->h->running)
+        return 0;
+    m->q = disk_host_qemu(m->h, e);
+    if (!m->q || is_new_overlay(m, &new_overlay, e))
+        return -1;
+    live = new_overlay ? mem_strdup(m->d->overlay) :
+           layer_live(m->d->link, e);
+    if (live)
+        rc = qemu_chain(m->q, m->d->path, m->d->link, live, &m->chain, e);
+    if (rc == 0)
+        m->q = NULL;
+    free(live);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Is the layer there, and none of these? */
+static int is_other(const char *layer, const char *part, char *const *seen,
+                    size_t n, bool *yes_r, struct err *e)
+{
+    bool same;
+    size_t i;
+
+    if (layer_exists(layer, yes_r, e))
+        return -1;
+    if (!*yes_r)
+        return 0;
+    if (layer_is_same(layer, part, &same, e))
+        return -1;
+    for (i = 0; !same && i < n; i++)
+        if (layer_is_same(layer, seen[i], &same, e))
+            return -1;
+    *yes_r = !same;
+    return 0;
+}
+
+static int add_above(struct merge *m, const char *layer, struct err *e)
+{
+    char *backing = NULL;
+    bool yes;
+    int rc;
+
+    if (!layer)
+        return 0;
+    m->ours = mem_grow(m->ours, m->nours + 1, sizeof(*m->ours));
+    m->ours[m->nours++] = mem_strdup(layer);
+    if (is_other(layer, m->d->part, m->above, m->nabove, &yes, e))
+        return -1;
+    if (!yes)
+        return 0;
+    rc = layer_backing(layer, &backing, e);
+    if (!rc && backing)
+        rc = layer_is_same(backing, m->d->part, &yes, e);
+    if (!rc && backing && yes) {
+        m->above = mem_grow(m->above, m->nabove + 1, sizeof(*m->above));
+        m->above[m->nabove++] = mem_strdup(layer);
+    }
+    free(backing);
+    return rc;
+}
+
+static int add_part(struct merge *m, const struct snapshot_disk *d, void *arg,
+                    struct err *e)
+{
+    (void)arg;
+    if (strcmp(d->link, m->d->link))
+        return 0;
+    return add_above(m, d->part, e);
+}
+
+/*
+ * All in the live chain too, lest one is of no snapshot that we know; what the
+ * user began with may stand on a file that is not qcow2, the last one.
+ */
 static int find_above(struct merge *m, struct err *e)
 {
     char *live, **chain = NULL;
     size_t n = 0, i;
-    int rc;
+    int rc = -1;
 
     live = layer_live(m->d->link, e);
-    /* All below the live one too, lest one is of no snapshot that we know. */
-    rc = live ? layer_chain(live, &chain, &n, e) : -1;
-    for (i = 0; !rc && i < n; i++)
+    if (live)
+        rc = layer_chain(live, &chain, &n, e);
+    for (i = 0; !rc && i + 1 < n; i++)
         rc = add_above(m, chain[i], e);
     layer_free_chain(chain, n);
     free(live);
     if (!rc)
         rc = add_above(m, m->d->overlay, e);
-    return rc ? rc : each_part(m, add_above, e);
-}
-
-/* 1 if "layer" belongs to another snapshot or is the live one, 0, or -1. */
-static int needed(struct merge *m, const char *layer, struct err *e)
-{
-    int rc = disk_has_part(m->h, layer, e);
-
-    return rc ? rc : layer_same(m->d->link, layer, e);
+    if (rc)
+        return -1;
+    return each_layer(m, add_part, NULL, e);
 }
 
 /* Layers that stood on one that is merged away now stand on "to". */
@@ -157,17 +222,44 @@ static int rename_backing(struct merge *m, const char *layer,
                           const struct rename *r, struct err *e)
 {
     char *backing;
-    int rc = layer && qemu_chain_find(&m->chain, layer) < 0 ?
-             is_other(layer, r->from, NULL, 0, e) : 0;
+    bool yes;
+    int rc = 0;
 
-    if (rc <= 0)
-        return rc;
-    rc = 0;
+    if (!layer || qemu_chain_find(&m->chain, layer) >= 0)
+        return 0;
+    if (is_other(layer, r->from, NULL, 0, &yes, e))
+        return -1;
+    if (!yes)
+        return 0;
     if (layer_backing(layer, &backing, e))
         return -1;
-    if (backing && !strcmp(backing, r->from))
+    if (backing && layer_is_same(backing, r->from, &yes, e))
+        rc = -1;
+    else if (backing && yes)
         rc = layer_rename_backing(layer, r->to, e);
     free(backing);
+    return rc;
+}
+
+static int rename_part(struct merge *m, const struct snapshot_disk *d,
+                       void *arg, struct err *e)
+{
+    return rename_backing(m, d->part, arg, e);
+}
+
+/* The live chain's, also one that no snapshot knows. */
+static int rename_live(struct merge *m, const struct rename *r, struct err *e)
+{
+    char *live = layer_live(m->d->link, e), **chain = NULL;
+    size_t n = 0, i;
+    int rc = -1;
+
+    if (live)
+        rc = layer_chain(live, &chain, &n, e);
+    for (i = 0; !rc && i + 1 < n; i++)
+        rc = rename_backing(m, chain[i], r, e);
+    layer_free_chain(chain, n);
+    free(live);
     return rc;
 }
 
@@ -188,24 +280,17 @@ static int drop(struct merge *m, const char *layer, struct err *e)
 static int take_place(struct merge *m, const char *upper, struct err *e)
 {
     struct rename r = { upper, m->d->part };
-    char *live = NULL;
-    size_t i, k;
-    int rc;
+    bool live;
 
-    if (m->h->moved(m->h->moved_arg, upper, m->d->part, true, e))
+    if (m->h->moved(m->h->moved_arg, upper, m->d->part, true, e) ||
+        each_layer(m, rename_part, &r, e) ||
+        layer_is_same(m->d->link, upper, &live, e))
         return -1;
-    for (i = 0; i < m->h->nothers; i++)
-        for (k = 0; k < m->h->others[i]->ndisks; k++)
-            if (m->h->others[i]->disks[k].link &&
-                rename_backing(m, m->h->others[i]->disks[k].part, &r, e))
-                return -1;
-    live = layer_live(m->d->link, e);
-    rc = live ? layer_same(live, upper, e) : -1;
-    if (rc >= 0)
-        rc = rc ? layer_point(m->d->link, m->d->part, e) :
-             rename_backing(m, live, &r, e);
-    free(live);
-    return rc ? rc : drop(m, upper, e);
+    if (live && layer_point(m->d->link, m->d->part, e))
+        return -1;
+    if (!live && rename_live(m, &r, e))
+        return -1;
+    return drop(m, upper, e);
 }
 
 /* How each of m->above gets the part's content. */
@@ -234,13 +319,14 @@ static enum merge_way *plan_ways(const struct merge *m)
 
 static int pull(struct merge *m, const char *layer, struct err *e)
 {
-    char *below = NULL;
+    char *below = NULL, *format = NULL;
     int rc;
 
-    if (layer_backing(m->d->part, &below, e))
+    if (layer_backing_format(m->d->part, &below, &format, e))
         return -1;
-    rc = layer_pull(layer, below, e);
+    rc = layer_pull(layer, below, format, e);
     free(below);
+    free(format);
     return rc;
 }
 
@@ -248,26 +334,31 @@ static int pull(struct merge *m, const char *layer, struct err *e)
 static int commit_hot(struct merge *m, const char *upper, size_t at,
                       struct err *e)
 {
-    return m->h->moved(m->h->moved_arg, upper, m->d->part, false, e) ||
-           qemu_commit(m->q, &m->chain, at, e) ? -1 : 0;
+    if (m->h->moved(m->h->moved_arg, upper, m->d->part, false, e))
+        return -1;
+    return qemu_commit(m->q, &m->chain, at, e);
+}
+
+static int take_committed(struct merge *m, const struct snapshot_disk *d,
+                          void *arg, struct err *e)
+{
+    const char **upper = arg;
+
+    (void)e;
+    if (d->discard && !strcmp(d->discard, m->d->part) &&
+        qemu_chain_find(&m->chain, d->part) < 0)
+        *upper = d->part;
+    return 0;
 }
 
 /* The layer that QEMU wrote into the part before a crash, or NULL. */
-static const char *committed(const struct merge *m)
+static int find_committed(struct merge *m, const char **upper_r,
+                          struct err *e)
 {
-    size_t i, k;
-
+    *upper_r = NULL;
     if (qemu_chain_find(&m->chain, m->d->part) < 0)
-        return NULL;
-    for (i = 0; i < m->h->nothers; i++)
-        for (k = 0; k < m->h->others[i]->ndisks; k++) {
-            const struct snapshot_disk *d = &m->h->others[i]->disks[k];
-
-            if (d->link && d->discard && !strcmp(d->discard, m->d->part) &&
-                qemu_chain_find(&m->chain, d->part) < 0)
-                return d->part;
-        }
-    return NULL;
+        return 0;
+    return each_layer(m, take_committed, upper_r, e);
 }
 
 static int pull_all(struct merge *m, const enum merge_way *ways,
@@ -319,6 +410,119 @@ static int follow(struct merge *m, const enum merge_way *ways, struct err *e)
     return take_place(m, upper, e);
 }
 
+/* Another domain's snapshot, or a clone that the user made, stands on it. */
+static int check_nobodys(const struct merge *m, const char *layer,
+                         struct err *e)
+{
+    const struct census *c = m->h->census;
+    const char *user = census_user(c, layer);
+    char *clone;
+
+    if (user && !m->h->force)
+        return err_set(e, SNAP_FAILED, "%s is also used by %s: delete or "
+                       "revert that first", layer, user);
+    if (census_unreadable(c) && !m->h->force)
+        return err_set(e, SNAP_FAILED, "%s, so that nobody knows whether %s "
+                       "is needed there: use --force to delete it all the "
+                       "same", census_unreadable(c), layer);
+    if (census_find_clone(layer, m->ours, m->nours, &clone, e))
+        return -1;
+    if (clone)
+        err_set(e, SNAP_FAILED, "%s stands on %s, and is of no snapshot of "
+                "this domain: move it away, or give it another backing file "
+                "with 'qemu-img rebase'", clone, layer);
+    free(clone);
+    return clone ? -1 : 0;
+}
+
+/* What the user keeps in a file that goes would go with it. */
+static int check_droppable(const struct merge *m, const char *layer,
+                           struct err *e)
+{
+    struct image_info info;
+    int rc = 0;
+
+    if (m->h->force)
+        return 0;
+    if (image_info_read(layer, m->d->format, &info, e))
+        return -1;
+    if (info.nsnapshots)
+        rc = err_set(e, SNAP_FAILED, "%s has the internal snapshot '%s', "
+                     "which would be lost with it: delete that with 'qemu-img "
+                     "snapshot -d' while the domain is shut down, or use "
+                     "--force", layer, info.snapshots[0].name);
+    else if (info.nbitmaps)
+        rc = err_set(e, SNAP_FAILED, "%s has dirty bitmaps, which would be "
+                     "lost with it: use --force if they are not needed",
+                     layer);
+    image_info_free(&info);
+    return rc;
+}
+
+/*
+ * "to" grows at the most by all that "from" takes, and not beyond the size of
+ * the disk.
+ */
+static uint64_t growth(const struct merge *m, const struct stat *from,
+                       const struct stat *to)
+{
+    uint64_t takes = (uint64_t)from->st_blocks * 512;
+    uint64_t has = (uint64_t)to->st_blocks * 512;
+    uint64_t most = m->d->virtual_size + m->d->virtual_size / 64;
+
+    if (has >= most)
+        return 0;
+    return takes < most - has ? takes : most - has;
+}
+
+static int check_room(const struct merge *m, const char *from, const char *to,
+                      struct err *e)
+{
+    char *folder = layer_folder(to);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+    uint64_t room, need;
+    struct stat x, y;
+
+    if (fd < 0 || stat(from, &x) || stat(to, &y)) {
+        rc = err_errno(e, "cannot look at %s", from);
+    } else {
+        rc = file_free_space(fd, &room, e);
+        need = disk_claim(m->h, folder, growth(m, &x, &y));
+        if (!rc && room < need && !m->h->force)
+            rc = err_set(e, SNAP_FAILED, "to merge %s into %s may take %"
+                         PRIu64 " MiB, and %" PRIu64 " MiB are free there",
+                         from, to, (need >> 20) + 1, room >> 20);
+    }
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return rc;
+}
+
+/* All that follow() would do, read-only. */
+static int check_ways(struct merge *m, const enum merge_way *ways,
+                      struct err *e)
+{
+    const char *upper = to_commit(m, ways);
+    size_t i;
+
+    for (i = 0; i < m->nabove; i++) {
+        if (ways[i] == MERGE_IN_USE)
+            return qemu_refuse_shared(m->above[i], e);
+        if (m->above[i] != upper &&
+            check_room(m, m->d->part, m->above[i], e))
+            return -1;
+    }
+    if (check_nobodys(m, m->d->part, e))
+        return -1;
+    if (!upper)
+        return check_droppable(m, m->d->part, e);
+    if (check_room(m, upper, m->d->part, e) ||
+        check_droppable(m, upper, e))
+        return -1;
+    return check_nobodys(m, upper, e);
+}
+
 static int merge_above(struct merge *m, struct err *e)
 {
     enum merge_way *ways = plan_ways(m);
@@ -334,42 +538,40 @@ static int merge_above(struct merge *m, struct err *e)
     return rc;
 }
 
-/* Is the part another snapshot's by now?  What it replaced has to go. */
-static int finish_commit(struct merge *m, struct err *e)
+static int finish_one(struct merge *m, const struct snapshot_disk *d,
+                      void *arg, struct err *e)
 {
-    size_t i, k;
-    int rc = 0;
+    bool there;
 
-    for (i = 0; i < m->h->nothers; i++)
-        for (k = 0; !rc && k < m->h->others[i]->ndisks; k++) {
-            const struct snapshot_disk *d = &m->h->others[i]->disks[k];
-
-            if (!d->link || strcmp(d->part, m->d->part) || !d->discard)
-                continue;
-            rc = layer_exists(d->discard, e);
-            if (rc > 0)
-                rc = take_place(m, d->discard, e);
-        }
-    return rc;
+    (void)arg;
+    if (strcmp(d->part, m->d->part) || !d->discard)
+        return 0;
+    if (layer_exists(d->discard, &there, e))
+        return -1;
+    return there ? take_place(m, d->discard, e) : 0;
 }
 
 /* The guest never wrote to the overlay: it is as if it had not been made. */
 static int drop_overlay(struct merge *m, struct err *e)
 {
     const struct snapshot_disk *d = m->d;
-    int rc;
+    bool same, needed, live, ours;
 
-    if (!d->overlay)
+    if (is_new_overlay(m, &ours, e))
+        return -1;
+    if (!ours)
         return 0;
-    rc = layer_same(d->overlay, d->part, e);
-    if (rc)
-        return rc < 0 ? -1 : 0;
-    rc = layer_same(d->link, d->overlay, e);
-    if (rc > 0)
-        rc = layer_point(d->link, d->part, e);
-    if (!rc)
-        rc = needed(m, d->overlay, e);
-    return rc ? rc < 0 ? -1 : 0 : drop(m, d->overlay, e);
+    if (layer_is_same(d->overlay, d->part, &same, e))
+        return -1;
+    if (same)
+        return 0;
+    if (layer_is_same(d->link, d->overlay, &live, e))
+        return -1;
+    if (live && layer_point(d->link, d->part, e))
+        return -1;
+    if (disk_has_part(m->h, d->overlay, &needed, e))
+        return -1;
+    return needed ? 0 : drop(m, d->overlay, e);
 }
 
 /* It leads to a layer of ours: the user may have turned it since. */
@@ -382,33 +584,45 @@ static bool is_our_link(const char *link)
     return ours;
 }
 
+static int same_link(struct merge *m, const struct snapshot_disk *d,
+                     void *arg, struct err *e)
+{
+    bool *yes = arg;
+
+    (void)e;
+    *yes |= !strcmp(d->link, m->d->link);
+    return 0;
+}
+
 /*
- * No layers are left: the path is a plain file again.  Not while a QEMU has
- * the layer open by its own name.
+ * No layers are left: the path is a plain file again, on what its image stood
+ * on before.  Not while a QEMU has the layer open by its own name.
  */
 static int make_plain(struct merge *m, struct err *e)
 {
     const struct snapshot_disk *d = m->d;
     char *live, *below = NULL;
-    size_t i, k;
-    int rc = layer_is_link(d->link, e);
+    bool link, used = false;
+    int rc = -1;
 
-    if (rc <= 0)
-        return rc;
-    if (!is_our_link(d->link) ||
-        (m->h->running && !(m->chain.n == 1 && m->chain.nodes[0].stale)))
+    if (layer_is_link(d->link, &link, e))
+        return -1;
+    if (!link || !is_our_link(d->link) ||
+        (m->h->running && !(m->chain.n && m->chain.nodes[0].stale)))
         return 0;
-    for (i = 0; i < m->h->nothers; i++)
-        for (k = 0; k < m->h->others[i]->ndisks; k++)
-            if (m->h->others[i]->disks[k].link &&
-                !strcmp(m->h->others[i]->disks[k].link, d->link))
-                return 0;
+    if (each_layer(m, same_link, &used, e))
+        return -1;
+    if (used)
+        return 0;
     live = layer_live(d->link, e);
-    rc = live ? layer_backing(live, &below, e) : -1;
-    if (!rc && !below && rename(live, d->link))
-        rc = err_errno(e, "cannot make %s a plain file again", d->link);
-    else if (!rc && !below)
-        rc = file_sync_parent(d->link, e);
+    if (live)
+        rc = layer_backing(live, &below, e);
+    if (!rc && !(below && layer_is_ours(d->link, below))) {
+        if (rename(live, d->link))
+            rc = err_errno(e, "cannot make %s a plain file again", d->link);
+        else
+            rc = file_sync_parent(d->link, e);
+    }
     free(live);
     free(below);
     return rc;
@@ -418,66 +632,147 @@ static int make_plain(struct merge *m, struct err *e)
 static int keep_live(struct merge *m, struct err *e)
 {
     const struct snapshot_disk *d = m->d;
-    int rc;
+    bool link;
 
-    if (drop_overlay(m, e))
+    if (drop_overlay(m, e) || layer_is_link(d->link, &link, e))
         return -1;
-    rc = layer_is_link(d->link, e);
-    if (rc)
-        return rc < 0 ? -1 : make_plain(m, e);
+    if (link)
+        return make_plain(m, e);
     /* A second name of the plain file that the path still is. */
     return strcmp(d->link, d->part) ? layer_unlink(d->part, e) : 0;
 }
 
-/* 1 if the guest's disk is the part itself, 0, or -1. */
-static int is_live(const struct merge *m, struct err *e)
+/* Is the guest's disk the part itself? */
+static int is_live(const struct merge *m, bool *yes_r, struct err *e)
 {
-    if (m->chain.n && qemu_chain_find(&m->chain, m->d->part) == 0)
-        return 1;
-    return layer_same(m->d->link, m->d->part, e);
+    *yes_r = m->chain.n && qemu_chain_find(&m->chain, m->d->part) == 0;
+    if (*yes_r)
+        return 0;
+    return layer_is_same(m->d->link, m->d->part, yes_r, e);
+}
+
+static int merge_part(struct merge *m, struct err *e)
+{
+    const char *found;
+    char *upper;
+    bool live;
+    int rc;
+
+    if (is_live(m, &live, e))
+        return -1;
+    if (live)
+        return keep_live(m, e);
+    if (find_committed(m, &found, e))
+        return -1;
+    upper = mem_strdup(found);
+    if (upper)
+        rc = take_place(m, upper, e);
+    else
+        rc = find_above(m, e) ? -1 : merge_above(m, e);
+    free(upper);
+    if (rc)
+        return -1;
+    return make_plain(m, e);
 }
 
 static int merge(struct merge *m, struct err *e)
 {
     struct disk_host *h = m->h;
-    char *upper;
-    int rc;
+    bool needed;
 
     if (h->running && (!disk_host_qemu(h, e) ||
                        qemu_end_merge(h->qemu, m->d->part, e) ||
                        qemu_drop_first(h->qemu, m->d->path, m->d->link, e)))
         return -1;
-    if (look_at_qemu(m, e))
+    if (look_at_qemu(m, e) || disk_has_part(h, m->d->part, &needed, e))
         return -1;
-    rc = disk_has_part(h, m->d->part, e);
-    if (rc)
-        return rc < 0 ? -1 : finish_commit(m, e);
-    rc = is_live(m, e);
-    if (rc)
-        return rc < 0 ? -1 : keep_live(m, e);
-    upper = mem_strdup(committed(m));
-    if (upper)
-        rc = take_place(m, upper, e);
-    else
-        rc = find_above(m, e) || merge_above(m, e) ? -1 : 0;
-    free(upper);
-    return rc ? rc : make_plain(m, e);
+    /* Is the part another snapshot's by now?  What it replaced has to go. */
+    if (needed)
+        return each_layer(m, finish_one, NULL, e);
+    return merge_part(m, e);
+}
+
+/*
+ * A layer that was never made is no error, nor is one that is gone; but one
+ * that is merely out of sight would come back.
+ */
+static int check_sight(const struct disk_host *h,
+                       const struct snapshot_disk *d, bool *there_r,
+                       struct err *e)
+{
+    if (layer_exists(d->part, there_r, e))
+        return -1;
+    if (*there_r || h->force || !d->identity ||
+        disk_is_gone(d->part, d->identity))
+        return 0;
+    return err_set(e, SNAP_FAILED, "%s is not there, nor its storage: mount "
+                   "that, or use --force if it is gone for good", d->part);
 }
 
 int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
                struct err *e)
 {
     struct merge m = { .h = h, .d = d };
-    int rc = layer_exists(d->link, e);
+    bool there, link;
+    int rc;
 
-    if (rc <= 0)
-        return rc;
-    rc = layer_exists(d->part, e);
-    /* Already gone, or never made. */
-    if (rc >= 0)
-        rc = rc ? merge(&m, e) : make_plain(&m, e);
+    if (check_sight(h, d, &there, e) || layer_exists(d->link, &link, e))
+        return -1;
+    if (!link)
+        return 0;
+    if (there)
+        rc = merge(&m, e);
+    else
+        rc = look_at_qemu(&m, e) ? -1 : make_plain(&m, e);
     merge_free(&m);
-    return rc ? rc : layer_tidy(d->link, e);
+    if (rc)
+        return -1;
+    return layer_tidy(d->link, e);
+}
+
+static int check(struct merge *m, struct err *e)
+{
+    enum merge_way *ways;
+    bool needed, live;
+    int rc;
+
+    if (look_at_qemu(m, e) ||
+        disk_has_part(m->h, m->d->part, &needed, e) || is_live(m, &live, e))
+        return -1;
+    if (needed || live)
+        return 0;
+    if (find_above(m, e))
+        return -1;
+    ways = plan_ways(m);
+    rc = check_ways(m, ways, e);
+    free(ways);
+    return rc;
+}
+
+int disk_check_merge(struct disk_host *h, struct snapshot_disk *d,
+                     struct err *e)
+{
+    struct merge m = { .h = h, .d = d };
+    bool there, link;
+    int rc = 0;
+
+    if (check_sight(h, d, &there, e) || layer_exists(d->link, &link, e))
+        return -1;
+    if (!link && !h->force)
+        return err_set(e, SNAP_FAILED, "%s is not there: bring it back, for "
+                       "example by mounting its storage, or use --force if it "
+                       "is gone for good", d->link);
+    if (!link)
+        return 0;
+    /* What a deletion finds live, should it be cut short. */
+    free(d->overlay);
+    d->overlay = layer_live(d->link, e);
+    if (!d->overlay)
+        return -1;
+    if (there)
+        rc = check(&m, e);
+    merge_free(&m);
+    return rc;
 }
 
 /*

@@ -16,6 +16,9 @@
 
 #include "disk/disk.h"
 
+/* struct disk_ops, check_remove. */
+int disk_check_merge(struct disk_host *h, struct snapshot_disk *d,
+                     struct err *e);
 /* struct disk_ops, remove. */
 int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
                struct err *e);

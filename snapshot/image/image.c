@@ -12,6 +12,7 @@
 
 #include "image/holder.h"
 #include "image/image.h"
+#include "image/layer.h"
 #include "sys/err.h"
 #include "sys/json.h"
 #include "sys/mem.h"
@@ -65,15 +66,31 @@ static int parse_snapshots(json_object *o, const char *what,
     return 0;
 }
 
-static bool is_corrupt(json_object *o)
+static json_object *member(json_object *o, const char *key)
 {
-    json_object *fs, *data;
+    json_object *value;
 
-    return json_object_object_get_ex(o, "format-specific", &fs) &&
-           json_object_is_type(fs, json_type_object) &&
-           json_object_object_get_ex(fs, "data", &data) &&
-           json_object_is_type(data, json_type_object) &&
-           json_true(data, "corrupt");
+    if (!json_object_is_type(o, json_type_object) ||
+        !json_object_object_get_ex(o, key, &value))
+        return NULL;
+    return value;
+}
+
+/* ImageInfoSpecificQCow2, where there is one. */
+static void take_specific(json_object *o, struct image_info *info)
+{
+    json_object *data = member(member(o, "format-specific"), "data");
+    json_object *bitmaps = member(data, "bitmaps");
+
+    info->actual_size = json_number(o, "actual-size");
+    info->encrypted = json_true(o, "encrypted");
+    if (!json_object_is_type(data, json_type_object))
+        return;
+    info->corrupt = json_true(data, "corrupt");
+    info->data_file = json_has(data, "data-file");
+    info->refcount_bits = (unsigned)json_number(data, "refcount-bits");
+    if (json_object_is_type(bitmaps, json_type_array))
+        info->nbitmaps = (unsigned)json_object_array_length(bitmaps);
 }
 
 int image_info_parse(json_object *o, const char *what,
@@ -90,22 +107,36 @@ int image_info_parse(json_object *o, const char *what,
         return -1;
     }
     info->backing = mem_strdup(backing);
-    info->corrupt = is_corrupt(o);
+    take_specific(o, info);
     return 0;
+}
+
+/* qemu-img info of the image or, as an array, of its whole chain. */
+static int ask(const char *path, const char *format, bool chain,
+               struct proc *p, struct err *e)
+{
+    const char *const argv[] = {
+        "qemu-img", "info", "-U", "-f", format, "--output=json", path,
+        chain ? "--backing-chain" : NULL, NULL
+    };
+    int rc;
+
+    p->argv = argv;
+    p->timeout_s = INFO_TIMEOUT_S;
+    rc = proc_run(p, e);
+    p->argv = NULL;
+    return rc;
 }
 
 int image_info_read(const char *path, const char *format,
                     struct image_info *info, struct err *e)
 {
-    const char *const argv[] = {
-        "qemu-img", "info", "-U", "-f", format, "--output=json", path, NULL
-    };
-    struct proc p = { .argv = argv, .timeout_s = INFO_TIMEOUT_S };
+    struct proc p = { 0 };
     json_object *o = NULL;
     int rc = -1;
 
     memset(info, 0, sizeof(*info));
-    if (proc_run(&p, e))
+    if (ask(path, format, false, &p, e))
         goto out;
     o = json_parse_object(p.out, p.out_len, "qemu-img info", e);
     if (!o || image_info_parse(o, "qemu-img info", info, e))
@@ -116,6 +147,52 @@ out:
     if (rc)
         err_wrap(e, "%s", path);
     json_object_put(o);
+    free(p.out);
+    return rc;
+}
+
+/* The formats are recorded, so that qemu-img has nothing to guess. */
+static int check_recorded(const char *path, const char *format, struct err *e)
+{
+    char **files;
+    size_t n;
+
+    if (strcmp(format, "qcow2"))
+        return 0;
+    if (layer_chain(path, &files, &n, e))
+        return -1;
+    layer_free_chain(files, n);
+    return 0;
+}
+
+int image_check_chain(const char *path, const char *format,
+                      struct image_info *info, struct err *e)
+{
+    struct proc p = { 0 };
+    json_object *o = NULL, *arr = NULL;
+    char *text = NULL;
+    int rc = -1;
+
+    memset(info, 0, sizeof(*info));
+    if (check_recorded(path, format, e))
+        return -1;
+    if (ask(path, format, true, &p, e))
+        goto out;
+    /* Our parser takes objects. */
+    text = mem_printf("{\"chain\":%s}", p.out);
+    o = json_parse_object(text, strlen(text), "qemu-img info", e);
+    if (!o || json_arr(o, "chain", (struct json_at){ "qemu-img info", "" },
+                       &arr, e) ||
+        image_info_parse(json_object_array_get_idx(arr, 0), "qemu-img info",
+                         info, e))
+        goto out;
+    rc = 0;
+
+out:
+    if (rc)
+        err_wrap(e, "%s", path);
+    json_object_put(o);
+    free(text);
     free(p.out);
     return rc;
 }
@@ -178,10 +255,25 @@ static int run(const char *const *args, bool interruptible, struct err *e)
     return rc;
 }
 
+/* Whoever opens it while qemu-img writes reads, and writes, nonsense. */
+static int look_again(const char *path, struct err *e)
+{
+    char *who = NULL;
+    int rc = holder_find(path, NULL, 0, &who, e);
+
+    if (rc > 0)
+        rc = err_set(e, SNAP_FAILED, "%s was opened by %s while qemu-img "
+                     "changed it: shut that down at once, then check the "
+                     "image with 'qemu-img check'", path, who);
+    free(who);
+    return rc;
+}
+
 int image_write(const char *path, const char *const *args, struct err *e)
 {
-    return image_wait_free(path, e) ? -1 :
-           run(args, false, e);
+    if (image_wait_free(path, e) || run(args, false, e))
+        return -1;
+    return look_again(path, e);
 }
 
 int image_make(const char *const *args, struct err *e)
@@ -244,16 +336,6 @@ int image_copy(const char *src, const char *dst, bool fresh, struct err *e)
     if (!is_block(src) && !is_block(dst) && cloned(src, dst))
         return 0;
     return run(args, fresh, e);
-}
-
-int image_inode(const char *path, uint64_t *inode_r, struct err *e)
-{
-    struct stat st;
-
-    if (stat(path, &st))
-        return err_errno(e, "cannot look at %s", path);
-    *inode_r = st.st_ino;
-    return 0;
 }
 
 /*

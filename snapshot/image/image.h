@@ -22,7 +22,12 @@ struct image_snapshot {
 
 struct image_info {
     uint64_t virtual_size;
+    uint64_t actual_size;   /* bytes that the file takes; 0 if not told */
     bool corrupt;       /* qcow2's mark */
+    bool encrypted;
+    bool data_file;     /* the content lies in another file */
+    unsigned refcount_bits; /* qcow2; 0 for other formats */
+    unsigned nbitmaps;  /* persistent dirty bitmaps */
     char *backing;      /* path of the backing file, or NULL */
     struct image_snapshot *snapshots;
     size_t nsnapshots;
@@ -37,6 +42,13 @@ int image_info_parse(json_object *o, const char *what,
 /* Of a file, also while it is in use; opened for reading only. */
 int image_info_read(const char *path, const char *format,
                     struct image_info *info, struct err *e);
+/*
+ * Opens the image and all that it stands on, as a start of the domain will, and
+ * fills in the first one's.  No format is guessed: what is not recorded is an
+ * error (layer.h).  Read-only, also while it is in use.
+ */
+int image_check_chain(const char *path, const char *format,
+                      struct image_info *info, struct err *e);
 void image_info_free(struct image_info *info);
 /* NULL if it has no internal snapshot of that name. */
 const struct image_snapshot *image_info_find(const struct image_info *info,
@@ -72,9 +84,6 @@ int image_make(const char *const *args, struct err *e);
 int image_copy(const char *src, const char *dst, bool fresh, struct err *e);
 /* Bytes in a file or block device. */
 int image_size(const char *path, uint64_t *size_r, struct err *e);
-
-/* The inode of the file; follows links, as QEMU does. */
-int image_inode(const char *path, uint64_t *inode_r, struct err *e);
 
 #endif
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Files of a chain of overlays, and what qemu-img does to them. */
+
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +21,7 @@
 
 #define FORMAT "qcow2"
 #define LINK_TMP "%s.link-tmp"
+#define LINK_TMP_LEN 9          /* of what it adds */
 #define MAX_CHAIN 1000
 #define MAX_LINKS 40            /* as the kernel follows */
 
@@ -29,56 +34,104 @@ char *layer_live(const char *path, struct err *e)
     return live;
 }
 
-static int look(int rc, const char *path, struct err *e)
+/* rc is of a stat() call just made. */
+static int look(int rc, const char *path, bool *there_r, struct err *e)
 {
-    return !rc ? 1 : errno == ENOENT ? 0 :
-           err_errno(e, "cannot look at %s", path);
+    *there_r = !rc;
+    if (!rc || errno == ENOENT)
+        return 0;
+    return err_errno(e, "cannot look at %s", path);
 }
 
-int layer_same(const char *a, const char *b, struct err *e)
+int layer_is_same(const char *a, const char *b, bool *same_r, struct err *e)
 {
     struct stat x, y;
-    int rc = look(stat(a, &x), a, e);
+    bool there;
 
-    if (rc > 0)
-        rc = look(stat(b, &y), b, e);
-    return rc > 0 ? x.st_dev == y.st_dev && x.st_ino == y.st_ino : rc;
+    *same_r = false;
+    if (look(stat(a, &x), a, &there, e))
+        return -1;
+    if (!there)
+        return 0;
+    if (look(stat(b, &y), b, &there, e))
+        return -1;
+    if (!there)
+        return 0;
+    if (S_ISBLK(x.st_mode) && S_ISBLK(y.st_mode))
+        *same_r = x.st_rdev == y.st_rdev;
+    else
+        *same_r = x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    return 0;
 }
 
-int layer_exists(const char *path, struct err *e)
+int layer_exists(const char *path, bool *there_r, struct err *e)
 {
     struct stat st;
 
-    return look(lstat(path, &st), path, e);
+    return look(lstat(path, &st), path, there_r, e);
 }
 
-int layer_is_link(const char *path, struct err *e)
+int layer_is_link(const char *path, bool *link_r, struct err *e)
 {
     struct stat st;
-    int rc = look(lstat(path, &st), path, e);
+    int rc = look(lstat(path, &st), path, link_r, e);
 
-    return rc > 0 ? S_ISLNK(st.st_mode) : rc;
+    if (*link_r)
+        *link_r = S_ISLNK(st.st_mode);
+    return rc;
 }
 
+char *layer_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return mem_strdup(".");
+    if (slash == path)
+        return mem_strdup("/");
+    return mem_printf("%.*s", (int)(slash - path), path);
+}
+
+/*
+ * "IMAGE.SNAPSHOT-UNIQUE": of a snapshot's name so much that the file has a
+ * name that can be made, and a link beside it.
+ */
 char *layer_name(const char *link, const char *snapshot, const char *unique)
 {
-    return mem_printf("%s.%s-%s", link, snapshot, unique);
+    const char *slash = strrchr(link, '/');
+    size_t base = strlen(slash ? slash + 1 : link);
+    size_t fixed = base + 2 + NAME_UNIQUE_LEN + LINK_TMP_LEN;
+    size_t room = fixed < NAME_MAX ? NAME_MAX - fixed : 0;
+
+    return mem_printf("%s.%.*s-%s", link, (int)room, snapshot, unique);
 }
 
 /* As layer_name() makes them. */
-static bool is_layer_of(const char *link, const char *layer)
+bool layer_is_ours(const char *link, const char *layer)
 {
     size_t len = strlen(link), n = strlen(layer);
 
-    return n > len + NAME_UNIQUE_LEN + 2 && !strncmp(layer, link, len) &&
+    return n >= len + NAME_UNIQUE_LEN + 2 && !strncmp(layer, link, len) &&
            layer[len] == '.' && layer[n - NAME_UNIQUE_LEN - 1] == '-' &&
            strspn(layer + n - NAME_UNIQUE_LEN, "0123456789abcdef") ==
                NAME_UNIQUE_LEN && !strchr(layer + len, '/');
 }
 
+static char *next_of(const char *at, const char *to)
+{
+    char *folder, *next;
+
+    if (to[0] == '/')
+        return mem_strdup(to);
+    folder = layer_folder(at);
+    next = mem_printf("%s/%s", folder, to);
+    free(folder);
+    return next;
+}
+
 char *layer_find_link(const char *path)
 {
-    char *at = mem_strdup(path), to[4096];
+    char *at = mem_strdup(path), to[PATH_MAX];
     ssize_t n;
     int depth;
 
@@ -89,10 +142,9 @@ char *layer_find_link(const char *path)
         if (n <= 0)
             break;
         to[n] = '\0';
-        if (is_layer_of(at, to))
+        if (layer_is_ours(at, to))
             return at;
-        next = to[0] == '/' ? mem_strdup(to) :
-               mem_printf("%.*s/%s", (int)(strrchr(at, '/') - at), at, to);
+        next = next_of(at, to);
         free(at);
         at = next;
     }
@@ -100,13 +152,40 @@ char *layer_find_link(const char *path)
     return NULL;
 }
 
-int layer_backing(const char *path, char **backing_r, struct err *e)
+static int no_format(const char *path, const char *backing, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "%s does not tell the format of the image "
+                   "behind it, %s: run 'qemu-img rebase -u -F FORMAT -b %s "
+                   "%s' with the right one while the domain is shut down",
+                   path, backing, backing, path);
+}
+
+int layer_backing_format(const char *path, char **backing_r, char **format_r,
+                         struct err *e)
 {
     struct qcow2_backing b;
-    int rc = qcow2_backing(path, &b, e);
 
+    *backing_r = NULL;
+    if (format_r)
+        *format_r = NULL;
+    if (qcow2_backing(path, &b, e))
+        return -1;
+    if (b.path && !b.format) {
+        no_format(path, b.path, e);
+        qcow2_backing_free(&b);
+        return -1;
+    }
     *backing_r = b.path;
-    return rc;
+    if (format_r)
+        *format_r = b.format;
+    else
+        free(b.format);
+    return 0;
+}
+
+int layer_backing(const char *path, char **backing_r, struct err *e)
+{
+    return layer_backing_format(path, backing_r, NULL, e);
 }
 
 void layer_free_chain(char **paths, size_t n)
@@ -116,31 +195,45 @@ void layer_free_chain(char **paths, size_t n)
     free(paths);
 }
 
+/* What stands behind a file of a chain; nothing that we could follow: NULL. */
+static int step_down(const char *path, const char *format, char **next_r,
+                     char **next_format_r, struct err *e)
+{
+    *next_r = *next_format_r = NULL;
+    if (strcmp(format, FORMAT) || qcow2_is_protocol(path))
+        return 0;
+    return layer_backing_format(path, next_r, next_format_r, e);
+}
+
 int layer_chain(const char *path, char ***paths_r, size_t *n_r,
                 struct err *e)
 {
-    struct qcow2_backing at = { mem_strdup(path), true };
+    char *at = mem_strdup(path), *format = mem_strdup(FORMAT);
+    int rc = 0;
 
     *paths_r = NULL;
     *n_r = 0;
-    while (at.path) {
-        struct qcow2_backing next = { 0 };
-        int rc = *n_r >= MAX_CHAIN ?
-                 err_set(e, SNAP_FAILED, "%s: more than %d layers", path,
-                         MAX_CHAIN) :
-                 at.is_qcow2 ? qcow2_backing(at.path, &next, e) : 0;
+    while (at && !rc) {
+        char *next, *next_format;
 
+        if (*n_r >= MAX_CHAIN)
+            rc = err_set(e, SNAP_FAILED, "%s: more than %d layers", path,
+                         MAX_CHAIN);
+        else
+            rc = step_down(at, format, &next, &next_format, e);
         *paths_r = mem_grow(*paths_r, *n_r + 1, sizeof(**paths_r));
-        (*paths_r)[(*n_r)++] = at.path;
-        at = next;
-        if (!rc)
-            continue;
-        layer_free_chain(*paths_r, *n_r);
-        *paths_r = NULL;
-        *n_r = 0;
-        return -1;
+        (*paths_r)[(*n_r)++] = at;
+        free(format);
+        at = rc ? NULL : next;
+        format = rc ? NULL : next_format;
     }
-    return 0;
+    free(format);
+    if (!rc)
+        return 0;
+    layer_free_chain(*paths_r, *n_r);
+    *paths_r = NULL;
+    *n_r = 0;
+    return -1;
 }
 
 static int like(const char *path, const char *model, struct err *e)
@@ -154,6 +247,18 @@ static int like(const char *path, const char *model, struct err *e)
     return 0;
 }
 
+/* qemu-img would replace what it finds: only one of two may make a file. */
+static int make_empty(const char *path, struct err *e)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                  FILE_MODE);
+
+    if (fd < 0)
+        return err_errno(e, "cannot make %s", path);
+    close(fd);
+    return 0;
+}
+
 int layer_create(const char *path, const char *backing, uint64_t size,
                  struct err *e)
 {
@@ -163,22 +268,20 @@ int layer_create(const char *path, const char *backing, uint64_t size,
         "create", "-q", "-u", "-f", FORMAT, "-F", FORMAT, "-b", backing, path,
         bytes, NULL
     };
-    int rc = -1;
+    int rc = make_empty(path, e);
 
-    if (unlink(path) && errno != ENOENT)
-        err_errno(e, "cannot replace %s", path);
-    else
-        rc = image_make(args, e);
-    if (!rc)
-        rc = like(path, backing, e) || file_sync_path(path, e) ||
-             file_sync_parent(path, e) ? -1 : 0;
+    if (!rc && (image_make(args, e) || like(path, backing, e) ||
+                file_sync_path(path, e) || file_sync_parent(path, e))) {
+        rc = -1;
+        unlink(path);
+    }
     free(bytes);
     return rc;
 }
 
 int layer_point(const char *path, const char *layer, struct err *e)
 {
-    char *tmp, to[4096];
+    char *tmp, to[PATH_MAX];
     ssize_t n = readlink(path, to, sizeof(to));
     int rc = 0;
 
@@ -191,17 +294,26 @@ int layer_point(const char *path, const char *layer, struct err *e)
         unlink(tmp);
     }
     free(tmp);
-    return rc ? rc : file_sync_parent(path, e);
+    if (rc)
+        return -1;
+    return file_sync_parent(path, e);
 }
 
+/* A name too long to be made is no reason for an undo to fail. */
 int layer_tidy(const char *path, struct err *e)
 {
     char *tmp = mem_printf(LINK_TMP, path);
-    int rc = layer_is_link(tmp, e);
+    bool there = false;
+    int rc = layer_is_link(tmp, &there, e);
 
-    if (rc > 0)
-        rc = unlink(tmp) ? err_errno(e, "cannot remove %s", tmp) :
-             file_sync_parent(path, e);
+    if (rc && errno == ENAMETOOLONG)
+        rc = 0;
+    if (!rc && there) {
+        if (unlink(tmp))
+            rc = err_errno(e, "cannot remove %s", tmp);
+        else
+            rc = file_sync_parent(path, e);
+    }
     free(tmp);
     return rc;
 }
@@ -209,9 +321,12 @@ int layer_tidy(const char *path, struct err *e)
 int layer_unlink(const char *path, struct err *e)
 {
     struct stat st;
+    bool there;
 
-    if (lstat(path, &st))
-        return errno == ENOENT ? 0 : err_errno(e, "cannot look at %s", path);
+    if (look(lstat(path, &st), path, &there, e))
+        return -1;
+    if (!there)
+        return 0;
     if (!S_ISREG(st.st_mode))
         return err_set(e, SNAP_FAILED, "%s is not a regular file: it is not "
                        "the layer that was made", path);
@@ -226,26 +341,40 @@ int layer_commit(const char *path, struct err *e)
         "commit", "-q", "-f", FORMAT, "-d", path, NULL
     };
     char *backing;
-    int rc;
+    int rc = -1;
 
     if (layer_backing(path, &backing, e))
         return -1;
     if (!backing)
         return 0;
-    rc = image_check_free(backing, NULL, HOLDER_WAIT_S, e) ||
-         image_write(path, args, e) || file_sync_path(backing, e) ? -1 : 0;
+    if (!image_check_free(backing, NULL, HOLDER_WAIT_S, e) &&
+        !image_write(path, args, e) && !file_sync_path(backing, e))
+        rc = 0;
     free(backing);
     return rc;
 }
 
-int layer_pull(const char *path, const char *backing, struct err *e)
+/*
+ * qemu-img writes the header before the tables that make it right; with
+ * -t writethrough the tables and the data are on disk first.
+ */
+int layer_pull(const char *path, const char *backing, const char *format,
+               struct err *e)
 {
-    const char *const args[] = {
-        "rebase", "-f", FORMAT, "-F", FORMAT, "-b", backing ? backing : "",
-        path, NULL
+    const char *const onto[] = {
+        "rebase", "-t", "writethrough", "-f", FORMAT, "-F", format, "-b",
+        backing, path, NULL
     };
+    const char *const alone[] = {
+        "rebase", "-t", "writethrough", "-f", FORMAT, "-b", "", path, NULL
+    };
+    const char *const *args = alone;
 
-    return image_write(path, args, e) || file_sync_path(path, e) ? -1 : 0;
+    if (backing)
+        args = onto;
+    if (image_write(path, args, e))
+        return -1;
+    return file_sync_path(path, e);
 }
 
 int layer_rename_backing(const char *path, const char *backing,
@@ -255,7 +384,9 @@ int layer_rename_backing(const char *path, const char *backing,
         "rebase", "-u", "-f", FORMAT, "-F", FORMAT, "-b", backing, path, NULL
     };
 
-    return image_write(path, args, e) || file_sync_path(path, e) ? -1 : 0;
+    if (image_write(path, args, e))
+        return -1;
+    return file_sync_path(path, e);
 }
 
 /*

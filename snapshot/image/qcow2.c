@@ -94,8 +94,7 @@ static int get_format(int fd, const char *image, const struct header *h,
     return 0;
 }
 
-/* "nbd://...", "json:{...}": QEMU's own ways to name an image. */
-static bool has_protocol(const char *name)
+bool qcow2_is_protocol(const char *name)
 {
     return name[strcspn(name, ":/")] == ':';
 }
@@ -104,8 +103,9 @@ static char *from_folder_of(const char *image, const char *name)
 {
     const char *slash = strrchr(image, '/');
 
-    return name[0] == '/' || !slash || has_protocol(name) ? mem_strdup(name) :
-           mem_printf("%.*s/%s", (int)(slash - image), image, name);
+    if (name[0] == '/' || !slash || qcow2_is_protocol(name))
+        return mem_strdup(name);
+    return mem_printf("%.*s/%s", (int)(slash - image), image, name);
 }
 
 static int read_header(int fd, const char *image, struct qcow2_backing *b,
@@ -128,8 +128,16 @@ static int read_header(int fd, const char *image, struct qcow2_backing *b,
     if (strlen(name) != len)
         return bad(e, image, "has a damaged qcow2 header");
     b->path = from_folder_of(image, name);
-    b->is_qcow2 = !format[0] || !strcmp(format, "qcow2");
+    if (format[0])
+        b->format = mem_strdup(format);
     return 0;
+}
+
+void qcow2_backing_free(struct qcow2_backing *b)
+{
+    free(b->path);
+    free(b->format);
+    b->path = b->format = NULL;
 }
 
 int qcow2_backing(const char *image, struct qcow2_backing *b, struct err *e)
@@ -137,7 +145,7 @@ int qcow2_backing(const char *image, struct qcow2_backing *b, struct err *e)
     int fd = open(image, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
 
     b->path = NULL;
-    b->is_qcow2 = false;
+    b->format = NULL;
     if (fd < 0)
         return err_errno(e, "cannot open %s", image);
     rc = read_header(fd, image, b, e);

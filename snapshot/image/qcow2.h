@@ -14,14 +14,17 @@
 #include "sys/err.h"
 
 struct qcow2_backing {
-    char *path;         /* NULL: nothing is behind it; the caller's to free */
-    bool is_qcow2;      /* as far as its format is told */
+    char *path;         /* NULL: nothing is behind it */
+    char *format;       /* NULL: not recorded, and never guessed */
 };
 
 /*
  * Of a file, also while it is in use.  A relative path becomes one from the
  * folder of the image, as QEMU has it.
  */
+void qcow2_backing_free(struct qcow2_backing *b);
+/* QEMU's own ways to name an image: "nbd://...", "json:{...}". */
+bool qcow2_is_protocol(const char *name);
 int qcow2_backing(const char *image, struct qcow2_backing *b, struct err *e);
 
 #endif

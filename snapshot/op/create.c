@@ -6,8 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disk/census.h"
 #include "disk/disk.h"
 #include "disk/medium.h"
+#include "image/layer.h"
 #include "memory/memory.h"
 #include "memory/place.h"
 #include "op/create.h"
@@ -15,6 +17,7 @@
 #include "op/retain.h"
 #include "op/session.h"
 #include "qemu/qemu.h"
+#include "store/meta.h"
 #include "store/store.h"
 #include "sys/err.h"
 #include "sys/file.h"
@@ -24,6 +27,7 @@
 #include "sys/report.h"
 #include "txn/job.h"
 #include "txn/plan.h"
+#include "xen/config.h"
 #include "xen/domain.h"
 
 /* Beside the guest's pages: the header and the state of its devices. */
@@ -46,13 +50,13 @@ static int find_domain(const char *word, struct domain *d, struct err *e)
 static int check_known(const struct snap_env *env, const char *word,
                        struct err *e)
 {
-    char *running = domain_name(word);
+    struct domain d;
     struct store st;
-    bool known = running;
+    bool known;
+    int rc = domain_look(word, &d, e);
 
-    free(running);
-    if (known)
-        return 0;
+    if (rc)
+        return rc < 0 ? -1 : 0;
     if (store_open(&st, env->root, word, false, e))
         return -1;
     known = st.fd >= 0;
@@ -78,18 +82,43 @@ static void check_space(struct job *j, struct err *problems)
         close(fd);
 }
 
+/* One image behind two disks would have two snapshots of one name. */
+static void check_twins(const struct snapshot *s, struct err *problems)
+{
+    struct err ignored;
+    size_t i, k;
+    bool same;
+
+    for (i = 0; i < s->ndisks; i++)
+        for (k = 0; k < i; k++) {
+            const struct snapshot_disk *a = &s->disks[k], *b = &s->disks[i];
+
+            if (meta_disk_has_part(a) && meta_disk_has_part(b) &&
+                !layer_is_same(a->path, b->path, &same, &ignored) && same)
+                err_add(problems, "disks %s and %s are the same image, %s: "
+                        "leave one of them out with type=none", a->vdev,
+                        b->vdev, a->path);
+        }
+}
+
 /* Reads, and reports all that is wrong at once. */
-static int check(struct job *j, const struct domain *d, struct err *e)
+static int check(struct session *s, struct job *j, const struct domain *d,
+                 struct err *e)
 {
     struct err problems = { 0 };
     struct err one;
     size_t i;
 
     check_space(j, &problems);
-    if (disk_host_open(d->name, &j->host, e))
+    check_twins(&j->s, &problems);
+    if (disk_host_open(d->name, &j->host, e) ||
+        session_census(s, &j->host.census, e))
         return -1;
     j->host.cold = job_is_cold(j);
     j->host.confined = d->confined;
+    /* What the restore of its domain will need. */
+    if (j->host.cold)
+        config_check_host(j->s.config, &problems);
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_check(&j->host, &j->s.disks[i], &one))
             err_join(&problems, &one);
@@ -100,6 +129,45 @@ static int check(struct job *j, const struct domain *d, struct err *e)
         return 0;
     *e = problems;
     return -1;
+}
+
+/* What snapshots, of whatever domain, each disk's image has already. */
+static int find_others(struct session *s, const struct domain *d,
+                       struct disk_others **others_r, struct err *e)
+{
+    const struct census *c;
+    size_t i;
+
+    if (session_census(s, &c, e))
+        return -1;
+    *others_r = mem_zalloc(d->ndisks, sizeof(**others_r));
+    for (i = 0; i < d->ndisks; i++)
+        if (!d->disks[i].cdrom)
+            census_others(c, &d->disks[i], &(*others_r)[i]);
+    return 0;
+}
+
+/* A domain that was made anew under another name is not followed, but told. */
+static int tell_former_owner(struct session *s, const struct domain *d,
+                             struct err *e)
+{
+    const struct census *c;
+    const char *owner;
+    size_t i;
+
+    if (session_census(s, &c, e))
+        return -1;
+    for (i = 0; i < d->ndisks; i++) {
+        owner = d->disks[i].cdrom ? NULL :
+                census_former_owner(c, &d->disks[i]);
+        if (!owner)
+            continue;
+        report_note(s->env->rep, "disk %s of domain %s has snapshots under the "
+                    "domain name %s: 'xl snapshot-recover --adopt=%s %s' takes "
+                    "them over", d->disks[i].vdev, d->name, owner, owner,
+                    d->name);
+    }
+    return 0;
 }
 
 /* The job, checked; on failure nothing is left of it. */
@@ -113,10 +181,12 @@ static int prepare_job(struct session *s, const struct snap_create *req,
         .disks = &req->disks, .now = (uint64_t)time(NULL),
         .cold = cold, .paused = req->paused,
     };
+    struct disk_others *others = NULL;
     struct err problems = { 0 };
 
     session_job(s, OP_CREATE, j);
     j->domid = d->domid;
+    j->uuid = mem_strdup(d->uuid);
     j->paused = req->paused;
     j->live = req->live && !cold;
     j->memory_kib = d->max_kib;
@@ -128,16 +198,21 @@ static int prepare_job(struct session *s, const struct snap_create *req,
         err_errno(e, "cannot use %s", req->path);
         goto fail;
     }
+    if (find_others(s, d, &others, e))
+        goto fail;
+    what.others = others;
     if (plan_create(&what, d, &s->tree, &j->s, &j->plan, &problems)) {
         *e = problems;
         goto fail;
     }
-    if (!check(j, d, e)) {
+    if (!check(s, j, d, e)) {
+        free(others);
         free(dir);
         return 0;
     }
 
 fail:
+    free(others);
     free(dir);
     job_free(j);
     return -1;
@@ -201,7 +276,9 @@ int create_in_session(struct session *s, const struct snap_create *req,
 
     memset(made_r, 0, sizeof(*made_r));
     if (!name_expand(req->name, time(NULL), &name, e) &&
-        !find_domain(s->st.domain, &d, e) && !medium_probe(&d, e))
+        !find_domain(s->st.domain, &d, e) &&
+        !session_lock_disks(s, &d, NULL, e) && !medium_probe(&d, e) &&
+        !tell_former_owner(s, &d, e))
         rc = create(s, req, name, &d, made_r, e);
     domain_free(&d);
     free(name);
@@ -236,8 +313,8 @@ int snap_create(const struct snap_env *env, const struct snap_create *req,
     /* What can be said before waiting for the lock is said before. */
     if (name_expand(req->name, time(NULL), &name, e) ||
         memory_level(req->compress, &level, e) ||
-        check_known(env, req->domain, e) ||
         session_domain_name(req->domain, &domain, e) ||
+        check_known(env, domain, e) ||
         session_open(env, domain, true, false, req->wait_s, &s, e))
         goto out;
     rc = create_in_session(&s, req, made_r, e);

@@ -9,7 +9,11 @@
 #include "op/session.h"
 #include "store/store.h"
 #include "store/tree.h"
+#include "disk/census.h"
+#include "store/meta.h"
 #include "sys/err.h"
+#include "sys/report.h"
+#include "txn/steps.h"
 #include "sys/mem.h"
 #include "sys/name.h"
 #include "txn/job.h"
@@ -47,15 +51,23 @@ static void choose(const struct tree *t, size_t node,
     free(list);
 }
 
+/* In the store, but not in the tree, as its record cannot be read. */
+static bool is_damaged(struct session *s, const char *name)
+{
+    return tree_find(&s->tree, name) == TREE_NONE &&
+           store_exists(&s->st, STORE_COMMITTED, name);
+}
+
 /* All that are protected are in the error. */
-static int check_protected(const struct session *s, const struct victims *v,
+static int check_protected(struct session *s, const struct victims *v,
                            struct err *e)
 {
     struct err problems = { 0 };
     size_t i;
 
     for (i = 0; i < v->n; i++)
-        if (s->tree.nodes[tree_find(&s->tree, v->names[i])].s.protected)
+        if (!is_damaged(s, v->names[i]) &&
+            s->tree.nodes[tree_find(&s->tree, v->names[i])].s.protected)
             err_add(&problems, "snapshot %s of domain %s is protected: use "
                     "--force, or --unprotect before", v->names[i],
                     s->st.domain);
@@ -65,52 +77,105 @@ static int check_protected(const struct session *s, const struct victims *v,
     return -1;
 }
 
+static int check_damaged(struct session *s, const struct snap_delete *req,
+                         struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < req->nnames; i++)
+        if (is_damaged(s, req->names[i]) && !req->force)
+            return err_set(e, SNAP_FAILED, "the record of snapshot '%s' of "
+                           "domain %s cannot be read: 'xl snapshot-delete "
+                           "--force %s %s' takes it out of the list",
+                           req->names[i], s->st.domain, s->st.domain,
+                           req->names[i]);
+    return 0;
+}
+
 static int choose_all(struct session *s, const struct snap_delete *req,
                       struct victims *v, struct err *e)
 {
     size_t i;
 
-    if (session_check_names(s, req->names, req->nnames, e))
+    if (check_damaged(s, req, e) ||
+        session_check_names(s, req->names, req->nnames, e))
         return -1;
-    v->names = mem_zalloc(s->tree.n, sizeof(*v->names));
+    v->names = mem_zalloc(s->tree.n + req->nnames, sizeof(*v->names));
     v->chosen = mem_zalloc(s->tree.n, sizeof(*v->chosen));
     for (i = 0; i < req->nnames; i++)
-        choose(&s->tree, tree_find(&s->tree, req->names[i]), req->subtree, v);
+        if (is_damaged(s, req->names[i]))
+            v->names[v->n++] = mem_strdup(req->names[i]);
+        else
+            choose(&s->tree, tree_find(&s->tree, req->names[i]),
+                   req->subtree, v);
     return req->force ? 0 : check_protected(s, v, e);
 }
 
 /* The device model answers if it will be needed; nobody else is in the way. */
-static int check(struct job *j, struct err *e)
+static int check(struct session *s, struct job *j, struct err *e)
 {
+    const struct census *census;
     struct domain d;
     const char *confined;
     size_t i;
-    int rc = domain_find(j->s.domain.name, &d, e);
+    int rc;
+
+    if (session_lock_disks(s, NULL, &j->s, e) ||
+        session_census(s, &census, e))
+        return -1;
+    rc = domain_find(j->st->domain, &d, e);
 
     if (rc >= 0)
         rc = disk_check_free(&j->s, rc ? &d : NULL, true, e);
     confined = d.confined;
     domain_free(&d);
-    if (rc || disk_host_open(j->s.domain.name, &j->host, e))
+    if (rc || step_open_host(j, e))
         return -1;
     j->host.confined = confined;
-    for (i = 0; i < j->s.ndisks; i++)
-        if (disk_aim(&j->host, NULL, NULL, &j->s.disks[i], e))
-            return -1;
+    j->host.census = census;
     for (i = 0; i < j->s.ndisks; i++)
         if (j->host.running && !disk_is_alone(&j->s.disks[i]))
             break;
-    if (i == j->s.ndisks || disk_host_qemu(&j->host, e))
-        return 0;
-    return e->hot_only ? err_wrap(e, "domain %s must be shut down first",
-                                  j->s.domain.name) : -1;
+    if (i < j->s.ndisks && !disk_host_qemu(&j->host, e)) {
+        if (e->hot_only)
+            err_wrap(e, "domain %s must be shut down first", j->st->domain);
+        return -1;
+    }
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_check_remove(&j->host, &j->s.disks[i], e))
+            return -1;
+    return 0;
+}
+
+/*
+ * Nothing is known of a snapshot whose record cannot be read: no part of a disk
+ * goes, and what may be left is named.
+ */
+static int forget_damaged(struct session *s, const char *name, struct err *e)
+{
+    struct job j;
+    int rc;
+
+    session_job(s, OP_DELETE, &j);
+    meta_blank(name, s->st.domain, &j.s);
+    plan_delete(&j.s, &j.plan);
+    rc = session_run(s, &j, e);
+    job_free(&j);
+    if (!rc)
+        report_note(s->env->rep, "the record of snapshot '%s' of domain %s "
+                    "could not be read, so no disk was touched: internal "
+                    "snapshots called '%s', and files beside the images with "
+                    "'.%s-' in their names, may be left", name, s->st.domain,
+                    name, name);
+    return rc;
 }
 
 /*
  * The tree is kept as it will be on disk, so that a thousand deletions do not
  * read a thousand snapshots each.
  */
-static int delete_one(struct session *s, const char *name, struct err *e)
+static int delete_one(struct session *s, const char *name, bool force,
+                      struct err *e)
 {
     struct job j;
     size_t node;
@@ -119,13 +184,17 @@ static int delete_one(struct session *s, const char *name, struct err *e)
     if (s->stale && s->tree.whole && session_reload(s, e))
         return -1;
     node = tree_find(&s->tree, name);
+    if (force && is_damaged(s, name))
+        return forget_damaged(s, name, e);
     session_job(s, OP_DELETE, &j);
     j.knows_children = s->tree.whole && node != TREE_NONE;
     if (j.knows_children)
         j.children = tree_children(&s->tree, node, &j.nchildren);
     if (store_load(&s->st, STORE_COMMITTED, name, &j.s, e))
         goto out;
-    if (plan_delete(&j.s, &j.plan) || check(&j, e) || session_run(s, &j, e))
+    j.force = force;
+    if (plan_delete(&j.s, &j.plan) || check(s, &j, e) ||
+        session_run(s, &j, e))
         goto out;
     if (j.knows_children && s->stale) {
         tree_remove(&s->tree, node);
@@ -139,12 +208,12 @@ out:
 }
 
 int delete_in_session(struct session *s, char *const *names, size_t n,
-                      size_t *n_r, struct err *e)
+                      bool force, size_t *n_r, struct err *e)
 {
     size_t i;
 
     for (i = 0; i < n; i++) {
-        if (delete_one(s, names[i], e))
+        if (delete_one(s, names[i], force, e))
             return -1;
         ++*n_r;
     }
@@ -158,7 +227,7 @@ static int delete_named(struct session *s, const struct snap_delete *req,
     int rc = choose_all(s, req, &v, e);
 
     if (!rc)
-        rc = delete_in_session(s, v.names, v.n, n_r, e);
+        rc = delete_in_session(s, v.names, v.n, req->force, n_r, e);
     store_free_names(v.names, v.n);
     free(v.chosen);
     return rc;

@@ -9,7 +9,7 @@
 
 /* One after the other, under the session's lock; *n_r counts up. */
 int delete_in_session(struct session *s, char *const *names, size_t n,
-                      size_t *n_r, struct err *e);
+                      bool force, size_t *n_r, struct err *e);
 
 #endif
 

@@ -84,7 +84,7 @@ int prune_in_session(struct session *s, const struct retain *r,
     n = gather(s, made, items);
     retain_choose(r, (uint64_t)time(NULL), items, n);
     victims = report(s, items, n, names);
-    rc = delete_in_session(s, names, victims, n_r, e);
+    rc = delete_in_session(s, names, victims, false, n_r, e);
     store_free_names(names, victims);
     free(items);
     return rc;

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk/census.h"
 #include "disk/disk.h"
+#include "image/layer.h"
 #include "op/create.h"
 #include "op/session.h"
 #include "op/verify.h"
@@ -19,13 +21,17 @@
 #include "txn/plan.h"
 #include "xen/domain.h"
 
-/* Enough memory once the running domain, if any, is gone. */
+/*
+ * Enough memory once the running domain, if any, is gone.  The stream of a live
+ * snapshot is longer than the memory, as it has pages more than once.
+ */
 static int check_free_memory(const struct job *j, const struct domain *d,
                              struct err *e)
 {
-    uint64_t have, need = j->s.memory.size / 1024;
+    uint64_t have, need;
 
-    if (domain_free_memory(&have, e))
+    if (domain_free_memory(&have, e) ||
+        domain_need_memory(j->s.config, &need, e))
         return -1;
     have += d ? d->used_kib : 0;
     if (have < need)
@@ -35,6 +41,61 @@ static int check_free_memory(const struct job *j, const struct domain *d,
     return 0;
 }
 
+static const struct domain_disk *find_disk(const struct domain *d,
+                                           const char *vdev)
+{
+    size_t i;
+
+    for (i = 0; i < d->ndisks; i++)
+        if (!strcmp(d->disks[i].vdev, vdev))
+            return &d->disks[i];
+    return NULL;
+}
+
+/* The domain that runs must be the one of the snapshot, not a namesake. */
+static void check_same_disks(const struct snapshot *s,
+                             const struct domain *dom, struct err *problems)
+{
+    struct err ignored;
+    size_t i;
+    bool same;
+
+    for (i = 0; i < s->ndisks; i++) {
+        const struct snapshot_disk *d = &s->disks[i];
+        const struct domain_disk *now = find_disk(dom, d->vdev);
+
+        if (!meta_disk_has_part(d))
+            continue;
+        same = now && !strcmp(now->path, d->path);
+        if (now && !same &&
+            layer_is_same(now->path, d->path, &same, &ignored))
+            same = false;
+        if (!same)
+            err_add(problems, "the running domain %s has %s as disk %s, not "
+                    "the snapshot's %s: use --force if it is to be replaced",
+                    dom->name, now ? now->path : "nothing", d->vdev, d->path);
+    }
+}
+
+/* What a revert writes over may be another domain's by now. */
+static void check_users(const struct snapshot *s, const struct census *c,
+                        struct err *problems)
+{
+    size_t i;
+
+    for (i = 0; i < s->ndisks; i++) {
+        const struct snapshot_disk *d = &s->disks[i];
+        const char *user = NULL;
+
+        if (meta_disk_has_part(d) && !d->unknown)
+            user = census_user(c, d->path);
+        if (user)
+            err_add(problems, "disk %s: %s is also used by %s, which a revert "
+                    "would take it from: use --force if it may", d->vdev,
+                    d->path, user);
+    }
+}
+
 /* Everything that could fail later, before the domain is touched. */
 static int check(struct job *j, const struct domain *d, bool force,
                  struct err *e)
@@ -42,6 +103,10 @@ static int check(struct job *j, const struct domain *d, bool force,
     struct err problems = { 0 };
     struct err one;
 
+    if (d && !force)
+        check_same_disks(&j->s, d, &problems);
+    if (!force)
+        check_users(&j->s, j->host.census, &problems);
     verify_snapshot(j->st, &j->s, force, &problems);
     if (check_free_memory(j, d, &one))
         err_add(&problems, "%s", one.text);
@@ -71,6 +136,19 @@ static bool wants_pause(const struct snap_revert *req,
     return req->run == SNAP_PAUSED;
 }
 
+/* The kind has its own proof then, or the user's --force. */
+static void tell_copies(struct session *s, const struct job *j)
+{
+    size_t i;
+
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_is_another(&j->s.disks[i]))
+            report_note(s->env->rep, "disk %s: %s is not the file that "
+                        "snapshot '%s' is of, but has all that it takes to "
+                        "revert", j->s.disks[i].vdev, j->s.disks[i].path,
+                        j->s.name);
+}
+
 /* Names what the disks' new content goes to, for the journal. */
 static int aim(struct session *s, struct job *j, struct err *e)
 {
@@ -91,22 +169,25 @@ static int revert_in(struct session *s, const struct snap_revert *req,
                      struct snapshot *to_r, uint64_t *downtime_ms_r,
                      struct err *e)
 {
-    struct err problems = { 0 };
     struct domain d = { 0 };
     struct job j;
     int found = domain_find(s->st.domain, &d, e), rc = -1;
 
     session_job(s, OP_REVERT, &j);
-    if (found < 0 || load(s, req->name, &j.s, e))
+    if (found < 0 || load(s, req->name, &j.s, e) ||
+        session_lock_disks(s, found ? &d : NULL, &j.s, e) ||
+        session_census(s, &j.host.census, e))
         goto out;
-    j.paused = wants_pause(req, &j.s);
-    if (plan_revert(&j.s, found ? &d : NULL, j.paused, req->force, &j.plan,
-                    &problems)) {
-        *e = problems;
-        goto out;
+    if (found) {
+        j.domid = d.domid;
+        j.uuid = mem_strdup(d.uuid);
     }
-    if (check(&j, found ? &d : NULL, req->force, e) || aim(s, &j, e) ||
-        session_run(s, &j, e))
+    j.paused = wants_pause(req, &j.s);
+    plan_revert(&j.s, j.paused, &j.plan);
+    if (check(&j, found ? &d : NULL, req->force, e) || aim(s, &j, e))
+        goto out;
+    tell_copies(s, &j);
+    if (session_run(s, &j, e))
         goto out;
     *downtime_ms_r = j.downtime_ms;
     *to_r = j.s;
@@ -154,7 +235,7 @@ int snap_revert(const struct snap_env *env, const struct snap_revert *req,
     *downtime_ms_r = 0;
     if (name_check(req->name, e) ||
         session_domain_name(req->domain, &domain, e) ||
-        session_open(env, domain, false, req->force, req->wait_s, &s, e))
+        session_open(env, domain, false, true, req->wait_s, &s, e))
         goto out;
     if (!req->save || !save_present(&s, req, e))
         rc = revert_in(&s, req, to_r, downtime_ms_r, e);

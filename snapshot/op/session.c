@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk/census.h"
+#include "disk/disk.h"
+#include "op/image_locks.h"
+#include "op/rename.h"
 #include "op/session.h"
 #include "store/store.h"
 #include "store/tree.h"
@@ -17,6 +21,12 @@
 #include "txn/txn.h"
 #include "xen/domain.h"
 
+void snap_init(void *libxl_ctx)
+{
+    disk_init();
+    domain_init(libxl_ctx);
+}
+
 int session_domain_name(const char *word, char **name_r, struct err *e)
 {
     *name_r = domain_name(word);
@@ -28,16 +38,16 @@ int session_domain_name(const char *word, char **name_r, struct err *e)
 int session_check_known(const char *word, const struct store *st,
                         struct err *e)
 {
-    struct domain d;
-    int rc;
+    char *name;
 
     if (st->fd >= 0)
         return 0;
-    rc = domain_look(word, &d, e);
-    if (rc == 0)
+    name = domain_name(word);
+    if (!name)
         return err_set(e, SNAP_FAILED, "there is no domain %s, nor snapshots "
                        "of it", word);
-    return rc < 0 ? -1 : 0;
+    free(name);
+    return 0;
 }
 
 int session_no_such(const struct session *s, const char *name, struct err *e)
@@ -46,7 +56,7 @@ int session_no_such(const struct session *s, const char *name, struct err *e)
                    "snapshot-list %s')", s->st.domain, name, s->st.domain);
 }
 
-int session_check_names(const struct session *s, char *const *names,
+int session_check_names(struct session *s, char *const *names,
                         size_t n, struct err *e)
 {
     struct err problems = { 0 };
@@ -54,7 +64,8 @@ int session_check_names(const struct session *s, char *const *names,
     size_t i;
 
     for (i = 0; i < n; i++)
-        if (tree_find(&s->tree, names[i]) == TREE_NONE) {
+        if (tree_find(&s->tree, names[i]) == TREE_NONE &&
+            !store_exists(&s->st, STORE_COMMITTED, names[i])) {
             session_no_such(s, names[i], &one);
             err_add(&problems, "%s", one.text);
         }
@@ -64,24 +75,59 @@ int session_check_names(const struct session *s, char *const *names,
     return -1;
 }
 
+/* What a merge has in hand belongs together: it is finished first. */
+static bool is_half_merged(const struct txn_pending *p)
+{
+    return p->op == OP_DELETE;
+}
+
+static int give_up(struct session *s, const struct txn_pending *p,
+                   struct err *why)
+{
+    struct err e;
+
+    if (is_half_merged(p))
+        return -1;
+    report_note(s->env->rep, "what is unfinished on domain %s is given up for "
+                "this revert: %s", s->st.domain, why->text);
+    if (!txn_give_up(&s->st, s->env->rep, &e))
+        return 0;
+    *why = e;
+    return -1;
+}
+
 static int recover(struct session *s, bool supersede, struct err *e)
 {
-    char *name = NULL;
-    enum op op;
+    struct txn_pending pending;
     int rc;
 
     if (s->env->plan && journal_exists(&s->st))
         return err_set(e, SNAP_FAILED, "an interrupted operation on domain %s "
                        "is not recovered yet: any command without -N does "
                        "that first", s->st.domain);
-    rc = txn_recover(&s->st, s->env->rep, &op, &name, e);
-    if (rc && supersede && op == OP_REVERT) {
-        report_note(s->env->rep, "the unfinished revert to %s is given up: "
-                    "%s", name, e->text);
-        rc = 0;
-    }
-    free(name);
+    rc = txn_recover(&s->st, s->env->rep, &pending, e);
+    if (rc && supersede)
+        rc = give_up(s, &pending, e);
+    free(pending.name);
     return rc;
+}
+
+int session_census(struct session *s, const struct census **c_r,
+                   struct err *e)
+{
+    if (!s->census &&
+        census_read(s->st.root, s->st.domain, &s->census, e))
+        return -1;
+    *c_r = s->census;
+    return 0;
+}
+
+int session_lock_disks(struct session *s, const struct domain *d,
+                       const struct snapshot *snap, struct err *e)
+{
+    image_locks_drop(&s->locks);
+    return image_locks_take(s->st.root_fd, s->st.domain, d, snap, s->wait_s,
+                            &s->locks, e);
 }
 
 int session_reload(struct session *s, struct err *e)
@@ -89,6 +135,8 @@ int session_reload(struct session *s, struct err *e)
     struct err problems = { 0 };
 
     tree_free(&s->tree);
+    census_free(s->census);
+    s->census = NULL;
     if (tree_load(&s->st, &s->tree, &problems, e))
         return -1;
     s->stale = false;
@@ -103,7 +151,8 @@ int session_open(const struct snap_env *env, const char *domain, bool create,
 {
     memset(s, 0, sizeof(*s));
     s->env = env;
-    if (interrupt_catch(e) ||
+    s->wait_s = wait_s;
+    if (interrupt_catch(e) || rename_follow(env, domain, e) ||
         store_open(&s->st, env->root, domain, create, e))
         return -1;
     if (s->st.fd < 0) {
@@ -122,6 +171,8 @@ fail:
 
 void session_close(struct session *s)
 {
+    image_locks_drop(&s->locks);
+    census_free(s->census);
     tree_free(&s->tree);
     store_close(&s->st);
 }

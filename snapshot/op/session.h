@@ -9,6 +9,8 @@
 #define SNAPSHOT_SESSION_H
 
 #include "txn/job.h"
+#include "disk/census.h"
+#include "op/image_locks.h"
 #include "snapshot.h"
 
 struct session {
@@ -16,12 +18,16 @@ struct session {
     struct store st;
     struct tree tree;
     bool stale;                 /* the tree is of before a change */
+    struct census *census;      /* session_census() */
+    struct image_locks locks;   /* session_lock_disks() */
+    unsigned wait_s;
 };
 
 /*
- * Opens the session of a domain by its name.  create: the store may be made.
- * supersede: an unfinished revert that cannot be completed is no error, as
- * the caller will begin another one.  On failure nothing stays open.
+ * Opens the session of a domain by its name, following a domain that was
+ * renamed.  create: the store may be made.  supersede: what is unfinished and
+ * cannot be completed or undone is given up, as the caller begins a revert, but
+ * for a merge that is half done.  On failure nothing stays open.
  */
 int session_open(const struct snap_env *env, const char *domain, bool create,
                  bool supersede, unsigned wait_s, struct session *s,
@@ -29,6 +35,17 @@ int session_open(const struct snap_env *env, const char *domain, bool create,
 /* After a change by a job: reads the tree again. */
 int session_reload(struct session *s, struct err *e);
 void session_close(struct session *s);
+
+/* Who has an image, in any domain; the session's.  Read once. */
+int session_census(struct session *s, const struct census **c_r,
+                   struct err *e);
+/*
+ * Locks the images that an operation is about, with all that they stand on,
+ * until the session ends; what was locked before is let go.  Before the first
+ * look at them.
+ */
+int session_lock_disks(struct session *s, const struct domain *d,
+                       const struct snapshot *snap, struct err *e);
 
 /* The name behind what the user typed: a domain's, or of one not running. */
 int session_domain_name(const char *word, char **name_r, struct err *e);
@@ -39,8 +56,8 @@ int session_check_known(const char *word, const struct store *st,
 /* The error that the domain has no such snapshot. */
 int session_no_such(const struct session *s, const char *name,
                     struct err *e);
-/* All that do not exist are in the error. */
-int session_check_names(const struct session *s, char *const *names,
+/* All that do not exist are in the error; one that is damaged exists. */
+int session_check_names(struct session *s, char *const *names,
                         size_t n, struct err *e);
 
 /*

@@ -6,6 +6,7 @@
 #include "disk/disk.h"
 #include "memory/memory.h"
 #include "memory/place.h"
+#include "xen/config.h"
 #include "op/verify.h"
 #include "sys/err.h"
 #include "xen/domain.h"
@@ -33,6 +34,7 @@ void verify_snapshot(struct store *st, const struct snapshot *s, bool force,
         err_add(problems, "%s", one.text);
     if (domain_check_config(s->config, &one))
         err_add(problems, "%s", one.text);
+    config_check_host(s->config, problems);
     for (i = 0; i < s->ndisks; i++)
         if (disk_verify(&s->disks[i], force, &one))
             err_add(problems, "%s", one.text);

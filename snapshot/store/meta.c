@@ -5,153 +5,50 @@
 
 #include "store/json_scan.h"
 #include "store/meta.h"
+#include "store/record.h"
 #include "sys/err.h"
 #include "sys/json.h"
 #include "sys/mem.h"
-#include "sys/name.h"
 
 #define MAX_DISKS 4096
-
-/* Which key names a disk's part, by type. */
-static const struct { const char *type, *key; } part_keys[] = {
-    { "internal", "snapshot" },
-    { "external", "file" },
-    { "copy", "file" },
-    { "lvm", "volume" },
-    { "none", NULL },
-};
-
-static int part_key(const char *type, const char **key_r)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof(part_keys) / sizeof(part_keys[0]); i++)
-        if (!strcmp(part_keys[i].type, type)) {
-            *key_r = part_keys[i].key;
-            return 0;
-        }
-    return -1;
-}
 
 bool meta_disk_has_part(const struct snapshot_disk *d)
 {
     return strcmp(d->type, "none");
 }
 
-/* A member that must be a string, copied. */
-static int dup_str(json_object *o, const char *key, struct json_at at,
-                   char **s_r, struct err *e)
-{
-    const char *s;
-
-    if (json_str(o, key, at, &s, e))
-        return -1;
-    *s_r = mem_strdup(s);
-    return 0;
-}
-
-static int dup_opt_str(json_object *o, const char *key, struct json_at at,
-                       char **s_r, struct err *e)
-{
-    const char *s;
-
-    if (json_opt_str(o, key, at, &s, e))
-        return -1;
-    *s_r = mem_strdup(s);
-    return 0;
-}
-
-/* A name becomes a directory's and a qcow2 snapshot's: it is checked. */
-static int check_name(const char *name, const char *key, struct json_at at,
-                      struct err *e)
-{
-    if (!name || !name_check(name, e))
-        return 0;
-    e->status = SNAP_FAILED;
-    return err_wrap(e, "%s: '%s%s%s'", at.what, at.where,
-                    at.where[0] ? "." : "", key);
-}
-
-static bool path_is_safe(const char *path)
-{
-    const char *p = path;
-
-    if (*p != '/')
-        return false;
-    while ((p = strstr(p, "/.."))) {
-        p += 3;
-        if (!*p || *p == '/')
-            return false;
-    }
-    return true;
-}
-
-static int check_path(const char *path, const char *key, struct json_at at,
-                      struct err *e)
-{
-    if (!path || path_is_safe(path))
-        return 0;
-    return err_set(e, SNAP_FAILED, "%s: '%s.%s' is not an absolute path "
-                   "without '..'", at.what, at.where, key);
-}
-
-static int dup_opt_path(json_object *o, const char *key, struct json_at at,
-                        char **s_r, struct err *e)
-{
-    return dup_opt_str(o, key, at, s_r, e) ||
-           check_path(*s_r, key, at, e) ? -1 : 0;
-}
-
-/* It becomes an argument of LVM's programs. */
-static int check_volume(const char *name, const char *key, struct json_at at,
-                        struct err *e)
-{
-    if (!name || name_is_volume(name))
-        return 0;
-    return err_set(e, SNAP_FAILED, "%s: '%s.%s' is not the name of a logical "
-                   "volume", at.what, at.where, key);
-}
-
-/* What depends on the kind: the part, by its name, and the volume's origin. */
-static int parse_part(json_object *o, const char *key, struct json_at at,
-                      struct snapshot_disk *d, struct err *e)
-{
-    if (dup_str(o, key, at, &d->part, e))
-        return -1;
-    if (!strcmp(key, "snapshot"))
-        return check_name(d->part, key, at, e);
-    if (strcmp(key, "volume"))
-        return check_path(d->part, key, at, e);
-    return check_volume(d->part, key, at, e) ||
-           dup_str(o, "origin", at, &d->origin, e) ||
-           check_volume(d->origin, "origin", at, e) ? -1 : 0;
-}
-
+/*
+ * A kind that this version does not know is shown and left alone: its members
+ * stay as they are in what is kept of the file.
+ */
 static int parse_disk(json_object *o, struct json_at at,
                       struct snapshot_disk *d, struct err *e)
 {
-    const char *key;
+    const struct record_ops *kind;
 
-    if (dup_str(o, "vdev", at, &d->vdev, e) ||
-        dup_str(o, "path", at, &d->path, e) ||
-        dup_str(o, "format", at, &d->format, e) ||
-        dup_str(o, "backend", at, &d->backend, e) ||
-        dup_str(o, "type", at, &d->type, e) ||
-        dup_opt_str(o, "reason", at, &d->reason, e))
+    if (record_str(o, "vdev", at, &d->vdev, e) ||
+        record_str(o, "path", at, &d->path, e) ||
+        record_str(o, "format", at, &d->format, e) ||
+        record_str(o, "backend", at, &d->backend, e) ||
+        record_str(o, "type", at, &d->type, e) ||
+        record_opt_str(o, "reason", at, &d->reason, e))
         return -1;
-    if (part_key(d->type, &key))
-        return err_set(e, SNAP_FAILED, "%s: '%s.type' is '%s', which this "
-                       "version does not know", at.what, at.where, d->type);
-    if (!key)
+    if (!meta_disk_has_part(d))
         return 0;
-    return check_path(d->path, "path", at, e) ||
-           parse_part(o, key, at, d, e) ||
-           dup_opt_str(o, "stamp", at, &d->stamp, e) ||
-           dup_opt_path(o, "link", at, &d->link, e) ||
-           dup_opt_path(o, "overlay", at, &d->overlay, e) ||
-           dup_opt_path(o, "discard", at, &d->discard, e) ||
-           json_u64(o, "virtual_size", at, INT64_MAX, &d->virtual_size, e) ||
-           json_u64(o, "inode", at, UINT64_MAX, &d->inode, e) ? -1 : 0;
+    kind = record_find(d->type);
+    d->unknown = !kind;
+    if (!kind)
+        return 0;
+    if (!record_path_is_safe(d->path))
+        return err_set(e, SNAP_FAILED, "%s: '%s.path' is not an absolute path "
+                       "without '..'", at.what, at.where);
+    if (record_opt_obj(o, "identity", at, &d->identity, e) ||
+        json_u64(o, "virtual_size", at, INT64_MAX, &d->virtual_size, e) ||
+        kind->parse(o, at, d, e))
+        return -1;
+    /* Before there were identities, this was all. */
+    return d->identity ? 0 :
+           json_u64(o, "inode", at, UINT64_MAX, &d->inode, e);
 }
 
 static int parse_disks(json_object *o, const char *what, struct snapshot *s,
@@ -222,7 +119,7 @@ static bool is_place(const struct snapshot *s)
     char *prefix;
     bool ours;
 
-    if (!base || !path_is_safe(file) ||
+    if (!base || !record_path_is_safe(file) ||
         (strcmp(base + 1, META_MEMORY_FILE) &&
          strcmp(base + 1, META_MEMORY_ZSTD)))
         return false;
@@ -242,21 +139,21 @@ static int parse_parts(json_object *o, const char *what, struct snapshot *s,
     json_object *d, *h, *m;
 
     if (json_obj(o, "domain", top, &d, e) ||
-        dup_str(d, "name", dom, &s->domain.name, e) ||
-        dup_str(d, "uuid", dom, &s->domain.uuid, e) ||
-        dup_str(d, "type", dom, &s->domain.type, e) ||
-        dup_str(d, "state", dom, &s->domain.state, e))
+        record_str(d, "name", dom, &s->domain.name, e) ||
+        record_str(d, "uuid", dom, &s->domain.uuid, e) ||
+        record_str(d, "type", dom, &s->domain.type, e) ||
+        record_str(d, "state", dom, &s->domain.state, e))
         return -1;
     if (json_obj(o, "host", top, &h, e) ||
-        dup_opt_str(h, "hostname", host, &s->host.hostname, e) ||
-        dup_opt_str(h, "xen", host, &s->host.xen, e) ||
-        dup_opt_str(h, "qemu", host, &s->host.qemu, e) ||
-        dup_opt_str(h, "cpu", host, &s->host.cpu, e))
+        record_opt_str(h, "hostname", host, &s->host.hostname, e) ||
+        record_opt_str(h, "xen", host, &s->host.xen, e) ||
+        record_opt_str(h, "qemu", host, &s->host.qemu, e) ||
+        record_opt_str(h, "cpu", host, &s->host.cpu, e))
         return -1;
     if (json_obj(o, "memory", top, &m, e) ||
-        dup_str(m, "file", mem, &s->memory.file, e) ||
-        dup_str(m, "compression", mem, &s->memory.compression, e) ||
-        dup_str(m, "checksum", mem, &s->memory.checksum, e) ||
+        record_str(m, "file", mem, &s->memory.file, e) ||
+        record_str(m, "compression", mem, &s->memory.compression, e) ||
+        record_str(m, "checksum", mem, &s->memory.checksum, e) ||
         json_u64(m, "size", mem, INT64_MAX, &s->memory.size, e) ||
         json_u64(m, "stored_size", mem, INT64_MAX, &s->memory.stored_size, e))
         return -1;
@@ -274,12 +171,10 @@ int meta_parse(json_object *o, const char *what, struct snapshot *s,
 
     memset(s, 0, sizeof(*s));
     if (parse_version(o, what, e) ||
-        dup_str(o, "name", top, &s->name, e) ||
-        check_name(s->name, "name", top, e) ||
-        dup_opt_str(o, "description", top, &s->description, e) ||
+        record_name(o, "name", top, &s->name, e) ||
+        record_opt_str(o, "description", top, &s->description, e) ||
         json_u64(o, "creation_time", top, INT64_MAX, &s->creation_time, e) ||
-        dup_opt_str(o, "parent", top, &s->parent, e) ||
-        check_name(s->parent, "parent", top, e) ||
+        record_opt_name(o, "parent", top, &s->parent, e) ||
         json_opt_bool(o, "protected", top, &s->protected, e) ||
         json_u64(o, "downtime_ms", top, INT64_MAX, &s->downtime_ms, e) ||
         parse_parts(o, what, s, e) || parse_disks(o, what, s, e) ||
@@ -293,29 +188,20 @@ int meta_parse(json_object *o, const char *what, struct snapshot *s,
     return 0;
 }
 
-static void add_opt_str(json_object *o, const char *key, const char *s)
+/* What a merge of overlays may change, and what its kind records. */
+static void write_disk(json_object *o, const struct snapshot_disk *d)
 {
-    if (s)
-        json_add_str(o, key, s);
-    else
-        json_object_object_del(o, key);
-}
+    const struct record_ops *kind = record_find(d->type);
 
-/* What depends on where the part is; a merge of layers may move it. */
-static void add_part(json_object *o, const struct snapshot_disk *d)
-{
-    const char *key = NULL;
-
-    if (part_key(d->type, &key) || !key)
+    if (!meta_disk_has_part(d) || !kind)
         return;
-    json_add_str(o, key, d->part);
+    record_set_obj(o, "identity", d->identity);
+    if (!d->identity)
+        json_add_u64(o, "inode", d->inode);
+    else
+        json_object_object_del(o, "inode");
+    kind->write(o, d);
     json_add_u64(o, "virtual_size", d->virtual_size);
-    json_add_u64(o, "inode", d->inode);
-    add_opt_str(o, "origin", d->origin);
-    add_opt_str(o, "stamp", d->stamp);
-    add_opt_str(o, "link", d->link);
-    add_opt_str(o, "overlay", d->overlay);
-    add_opt_str(o, "discard", d->discard);
 }
 
 int meta_parse_text(const char *text, size_t len, const char *what,
@@ -381,7 +267,7 @@ static json_object *disk_to_json(const struct snapshot_disk *d)
     json_add_str(o, "backend", d->backend);
     json_add_str(o, "type", d->type);
     if (meta_disk_has_part(d))
-        add_part(o, d);
+        write_disk(o, d);
     else
         json_add_str(o, "reason", d->reason);
     return o;
@@ -427,6 +313,20 @@ static json_object *new_json(const struct snapshot *s)
     return o;
 }
 
+void meta_blank(const char *name, const char *domain, struct snapshot *s_r)
+{
+    memset(s_r, 0, sizeof(*s_r));
+    s_r->name = mem_strdup(name);
+    s_r->domain.name = mem_strdup(domain);
+    s_r->domain.uuid = mem_strdup("");
+    s_r->domain.type = mem_strdup("");
+    s_r->domain.state = mem_strdup("");
+    s_r->memory.file = mem_strdup(META_MEMORY_FILE);
+    s_r->memory.compression = mem_strdup("none");
+    s_r->memory.checksum = mem_strdup("");
+    s_r->config = mem_strdup("{}");
+}
+
 /* A copy of what was parsed; it could be then, so it can be now. */
 static json_object *parsed(const struct snapshot *s)
 {
@@ -456,7 +356,7 @@ json_object *meta_to_json(const struct snapshot *s)
     json_add_bool(o, "protected", s->protected);
     json_object_object_get_ex(o, "disks", &disks);
     for (i = 0; i < s->ndisks; i++)
-        add_part(json_object_array_get_idx(disks, i), &s->disks[i]);
+        write_disk(json_object_array_get_idx(disks, i), &s->disks[i]);
     return o;
 }
 
@@ -481,6 +381,8 @@ static void free_disk(struct snapshot_disk *d)
     free(d->link);
     free(d->overlay);
     free(d->discard);
+    json_object_put(d->identity);
+    json_object_put(d->part_identity);
 }
 
 void meta_free(struct snapshot *s)

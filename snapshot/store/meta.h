@@ -35,7 +35,10 @@ struct snapshot_disk {
     char *overlay;          /* external: the layer that takes the writes */
     char *discard;          /* external: the layer that goes (disk_merge.c) */
     uint64_t virtual_size;  /* bytes the guest sees */
-    uint64_t inode;         /* of the image file */
+    /* What proves that it is this image, and this part (image/identity.h). */
+    json_object *identity, *part_identity;
+    uint64_t inode;         /* of the image, in records without an identity */
+    bool unknown;           /* of a kind that this version does not know */
     uint64_t room;          /* lvm: of the part to be made; not in the JSON */
 };
 
@@ -68,6 +71,8 @@ int meta_parse_text(const char *text, size_t len, const char *what,
 /* The caller's to put.  Keys of a later minor version are kept. */
 json_object *meta_to_json(const struct snapshot *s);
 void meta_free(struct snapshot *s);
+/* A snapshot of which nothing is known but its name and its domain's. */
+void meta_blank(const char *name, const char *domain, struct snapshot *s_r);
 
 /* True if this disk has a part in the snapshot. */
 bool meta_disk_has_part(const struct snapshot_disk *d);

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/meta.h"
@@ -335,18 +337,19 @@ void store_free_names(char **names, size_t n)
     free(names);
 }
 
-int store_there(struct store *st, enum store_state state, const char *name,
-                struct err *e)
+int store_is_there(struct store *st, enum store_state state, const char *name,
+                   bool *there_r, struct err *e)
 {
     char *dir = dir_name(state, name);
     struct stat sb;
-    int rc = 1;
+    int rc = 0;
 
-    if (st->fd < 0)
-        rc = 0;
-    else if (fstatat(st->fd, dir, &sb, AT_SYMLINK_NOFOLLOW))
-        rc = errno == ENOENT ? 0 : err_errno(e, "cannot look at %s/%s",
-                                             st->path, dir);
+    *there_r = false;
+    if (st->fd >= 0) {
+        *there_r = !fstatat(st->fd, dir, &sb, AT_SYMLINK_NOFOLLOW);
+        if (!*there_r && errno != ENOENT)
+            rc = err_errno(e, "cannot look at %s/%s", st->path, dir);
+    }
     free(dir);
     return rc;
 }
@@ -354,8 +357,9 @@ int store_there(struct store *st, enum store_state state, const char *name,
 bool store_exists(struct store *st, enum store_state state, const char *name)
 {
     struct err ignored;
+    bool there;
 
-    return store_there(st, state, name, &ignored) > 0;
+    return !store_is_there(st, state, name, &there, &ignored) && there;
 }
 
 int store_dir(struct store *st, enum store_state state, const char *name,
@@ -392,13 +396,6 @@ int store_load(struct store *st, enum store_state state, const char *name,
         meta_free(s);
         goto out;
     }
-    /* Or a revert would end that other domain. */
-    if (strcmp(s->domain.name, st->domain)) {
-        err_set(e, SNAP_FAILED, "%s: 'domain.name' is '%s', not the "
-                "directory's", what, s->domain.name);
-        meta_free(s);
-        goto out;
-    }
     rc = 0;
 
 out:
@@ -415,9 +412,14 @@ int store_save(struct store *st, enum store_state state,
     char *what = store_file_path(st, state, s->name, SNAPSHOT_JSON);
     json_object *o = meta_to_json(s);
     char *text = meta_text(o);
-    int rc = -1;
-    int fd = store_dir(st, state, s->name, e);
+    struct snapshot again;
+    int rc = -1, fd = -1;
 
+    /* A record that cannot be read back would lock its domain. */
+    if (!meta_parse_text(text, strlen(text), what, &again, e)) {
+        meta_free(&again);
+        fd = store_dir(st, state, s->name, e);
+    }
     if (fd >= 0) {
         rc = file_write_durable(fd, SNAPSHOT_JSON, text, strlen(text), what,
                                 e);
@@ -425,39 +427,6 @@ int store_save(struct store *st, enum store_state state,
     }
     free(text);
     json_object_put(o);
-    free(what);
-    return rc;
-}
-
-int store_has_meta(struct store *st, enum store_state state,
-                   const char *name, struct err *e)
-{
-    int fd = store_dir(st, state, name, e), rc;
-    struct stat sb;
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -1;
-    rc = fstatat(fd, SNAPSHOT_JSON, &sb, AT_SYMLINK_NOFOLLOW) ?
-         errno == ENOENT ? 0 :
-         err_errno(e, "cannot look at %s of snapshot %s", SNAPSHOT_JSON,
-                   name) : 1;
-    close(fd);
-    return rc;
-}
-
-int store_remove_meta(struct store *st, enum store_state state,
-                      const char *name, struct err *e)
-{
-    char *what = store_file_path(st, state, name, SNAPSHOT_JSON);
-    int fd = store_dir(st, state, name, e), rc = -1;
-
-    if (fd < 0)
-        rc = errno == ENOENT ? 0 : -1;
-    else
-        rc = file_unlink(fd, SNAPSHOT_JSON, what, e) ||
-             file_sync(fd, what, e) ? -1 : 0;
-    if (fd >= 0)
-        close(fd);
     free(what);
     return rc;
 }
@@ -498,17 +467,50 @@ int store_move(struct store *st, const char *name, enum store_state from,
 {
     char *old = dir_name(from, name), *new = dir_name(to, name);
     char *what = mem_printf("%s/%s", st->path, old);
-    int is_old = store_there(st, from, name, e), is_new, rc = -1;
+    bool is_old, is_new = false;
+    int rc = store_is_there(st, from, name, &is_old, e);
 
-    if (is_old < 0)
-        goto out;
-    is_new = is_old ? 0 : store_there(st, to, name, e);
-    if (is_new > 0)
+    if (!rc && !is_old)
+        rc = store_is_there(st, to, name, &is_new, e);
+    if (!rc && is_new)
         rc = file_sync(st->fd, st->path, e);
-    else if (is_new == 0)
+    else if (!rc)
         rc = file_rename(st->fd, old, new, what, e);
+    free(what);
+    free(new);
+    free(old);
+    return rc;
+}
 
-out:
+int store_rename(struct store *st, const char *domain, struct err *e)
+{
+    if (renameat2(st->root_fd, st->domain, st->root_fd, domain,
+                  RENAME_NOREPLACE))
+        return err_errno(e, "cannot give the snapshots of domain %s the name "
+                         "%s", st->domain, domain);
+    return file_sync(st->root_fd, st->root, e);
+}
+
+int store_set_aside(struct store *st, enum store_state state,
+                    const char *name, const char *prefix, char **path_r,
+                    struct err *e)
+{
+    char when[sizeof("20261123T010203Z")];
+    time_t now = time(NULL);
+    char *old = dir_name(state, name), *new, *what;
+    bool there;
+    int rc;
+
+    *path_r = NULL;
+    strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", gmtime(&now));
+    new = mem_printf("%s%s-%s", prefix, name, when);
+    what = mem_printf("%s/%s", st->path, old);
+    rc = store_is_there(st, state, name, &there, e);
+    if (!rc && there) {
+        rc = file_rename(st->fd, old, new, what, e);
+        if (!rc)
+            *path_r = mem_printf("%s/%s", st->path, new);
+    }
     free(what);
     free(new);
     free(old);
@@ -531,16 +533,18 @@ int store_remove(struct store *st, enum store_state state, const char *name,
     return rc;
 }
 
-int store_get_current(struct store *st, char **current_r, struct err *e)
+/* A member of domain.json, NULL if there is none. */
+static int get_text(struct store *st, const char *key, char **value_r,
+                    struct err *e)
 {
     char *what = mem_printf("%s/" DOMAIN_JSON, st->path);
     json_object *o = NULL;
     char *text = NULL;
-    const char *current = NULL;
+    const char *value = NULL;
     size_t len;
     int rc = -1;
 
-    *current_r = NULL;
+    *value_r = NULL;
     if (st->fd < 0) {
         rc = 0;
         goto out;
@@ -550,10 +554,9 @@ int store_get_current(struct store *st, char **current_r, struct err *e)
         goto out;
     }
     o = json_parse_object(text, len, what, e);
-    if (!o || json_opt_str(o, "current", (struct json_at){ what, "" },
-                           &current, e))
+    if (!o || json_opt_str(o, key, (struct json_at){ what, "" }, &value, e))
         goto out;
-    *current_r = mem_strdup(current);
+    *value_r = mem_strdup(value);
     rc = 0;
 
 out:
@@ -561,6 +564,16 @@ out:
     free(text);
     free(what);
     return rc;
+}
+
+int store_get_current(struct store *st, char **current_r, struct err *e)
+{
+    return get_text(st, "current", current_r, e);
+}
+
+int store_get_uuid(struct store *st, char **uuid_r, struct err *e)
+{
+    return get_text(st, "uuid", uuid_r, e);
 }
 
 int store_set_current(struct store *st, const char *uuid,

@@ -28,6 +28,9 @@
 #define STORE_ROOT "/var/lib/xen/snapshots"
 #endif
 #define STORE_JOURNAL ".journal"
+/* What was taken out of the way and not removed; a time follows. */
+#define STORE_GIVEN_UP ".given-up-"
+#define STORE_LOST ".lost-"
 
 /* What a directory in the store is for. */
 enum store_state { STORE_NEW, STORE_COMMITTED, STORE_DELETED };
@@ -61,9 +64,9 @@ int store_names(struct store *st, enum store_state state, char ***names_r,
                 size_t *n_r, struct err *e);
 void store_free_names(char **names, size_t n);
 
-/* 1 it is there, 0 it is not, -1 that cannot be told. */
-int store_there(struct store *st, enum store_state state, const char *name,
-                struct err *e);
+/* -1: that cannot be told. */
+int store_is_there(struct store *st, enum store_state state, const char *name,
+                   bool *there_r, struct err *e);
 /* Where it does not matter which of the last two. */
 bool store_exists(struct store *st, enum store_state state,
                   const char *name);
@@ -72,12 +75,6 @@ int store_load(struct store *st, enum store_state state, const char *name,
 /* Writes snapshot.json durably. */
 int store_save(struct store *st, enum store_state state,
                const struct snapshot *s, struct err *e);
-/* 1 if it has a snapshot.json, 0 if not, -1. */
-int store_has_meta(struct store *st, enum store_state state,
-                   const char *name, struct err *e);
-/* Removes that durably; one that is gone, or all of it, is no error. */
-int store_remove_meta(struct store *st, enum store_state state,
-                      const char *name, struct err *e);
 /* An open descriptor of the snapshot's directory, or -1. */
 int store_dir(struct store *st, enum store_state state, const char *name,
               struct err *e);
@@ -92,12 +89,28 @@ int store_make_new(struct store *st, const char *name, struct err *e);
 /* One durable rename; done already is not an error. */
 int store_move(struct store *st, const char *name, enum store_state from,
                enum store_state to, struct err *e);
+/*
+ * Takes a directory out of the way under a name that nobody looks for, prefix
+ * STORE_GIVEN_UP or STORE_LOST, and nothing is removed.  *path_r, its path
+ * then, is the caller's to free; NULL if there was none.
+ */
+int store_set_aside(struct store *st, enum store_state state,
+                    const char *name, const char *prefix, char **path_r,
+                    struct err *e);
 /* Removes the files that we make in it, then the directory. */
 int store_remove(struct store *st, enum store_state state, const char *name,
                  struct err *e);
 
+/*
+ * Gives the whole directory, which is locked, another domain's name; -1 if that
+ * one has a directory already.
+ */
+int store_rename(struct store *st, const char *domain, struct err *e);
+
 /* domain.json; *current_r is NULL if there is none, else the caller's. */
 int store_get_current(struct store *st, char **current_r, struct err *e);
+/* The uuid that the domain had when its current snapshot was made, or NULL. */
+int store_get_uuid(struct store *st, char **uuid_r, struct err *e);
 int store_set_current(struct store *st, const char *uuid,
                       const char *current, struct err *e);
 

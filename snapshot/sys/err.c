@@ -90,6 +90,16 @@ void err_join(struct err *e, const struct err *one)
     e->hot_only = hot_only;
 }
 
+void err_join_worst(struct err *e, const struct err *one)
+{
+    enum snap_status worst = e->status;
+
+    if (one->status > worst)
+        worst = one->status;
+    err_join(e, one);
+    e->status = worst;
+}
+
 int err_hot_only(struct err *e)
 {
     e->hot_only = true;

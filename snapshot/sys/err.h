@@ -45,6 +45,8 @@ void err_add(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Adds another error to such a list; hot_only if all of them are. */
 void err_join(struct err *e, const struct err *one);
+/* The same; the worse status of the two stays. */
+void err_join_worst(struct err *e, const struct err *one);
 /* Marks an error as hot_only; returns -1. */
 int err_hot_only(struct err *e);
 

@@ -8,9 +8,11 @@
 #include "store/meta.h"
 #include "store/store.h"
 #include "sys/err.h"
+#include "sys/host.h"
 #include "sys/json.h"
 #include "sys/mem.h"
 #include "txn/job.h"
+#include "txn/journal.h"
 #include "txn/plan.h"
 
 #define JOURNAL_FORMAT "xl-snapshot-journal"
@@ -37,6 +39,97 @@ bool job_is_cold(const struct job *j)
     return false;
 }
 
+static void take_note(struct job *j, json_object *note)
+{
+    struct json_object_iter it;
+
+    if (!j->notes)
+        j->notes = json_object_new_object();
+    json_object_object_foreachC(note, it)
+        json_object_object_add(j->notes, it.key, json_object_get(it.val));
+}
+
+/* note is taken over. */
+static int write_note(struct job *j, json_object *note, struct err *e)
+{
+    int rc;
+
+    rc = journal_note(j->log, note, e);
+    /* What failed may have been a passing trouble. */
+    if (rc)
+        rc = journal_note(j->log, note, e);
+    if (!rc)
+        take_note(j, note);
+    json_object_put(note);
+    return rc;
+}
+
+int job_note(struct job *j, const char *key, json_object *value,
+             struct err *e)
+{
+    json_object *note = json_object_new_object();
+
+    json_object_object_add(note, key, value);
+    return write_note(j, note, e);
+}
+
+int job_note_flag(struct job *j, const char *key, struct err *e)
+{
+    return job_note(j, key, json_object_new_boolean(true), e);
+}
+
+int job_note_all(struct job *j, const char *flag, const char *key,
+                 json_object *value, struct err *e)
+{
+    json_object *note = json_object_new_object();
+
+    json_add_bool(note, flag, true);
+    json_object_object_add(note, key, value);
+    return write_note(j, note, e);
+}
+
+#define MADE "made"
+
+int job_note_made(struct job *j, struct err *e)
+{
+    json_object *made = json_object_new_object();
+    size_t i;
+
+    for (i = 0; i < j->s.ndisks; i++)
+        if (j->s.disks[i].part_identity)
+            json_object_object_add(made, j->s.disks[i].vdev,
+                json_object_get(j->s.disks[i].part_identity));
+    return job_note(j, MADE, made, e);
+}
+
+void job_take_notes(struct job *j)
+{
+    json_object *made, *identity;
+    size_t i;
+
+    if (!j->notes || !json_object_object_get_ex(j->notes, MADE, &made) ||
+        !json_object_is_type(made, json_type_object))
+        return;
+    for (i = 0; i < j->s.ndisks; i++) {
+        struct snapshot_disk *d = &j->s.disks[i];
+
+        if (d->part_identity ||
+            !json_object_object_get_ex(made, d->vdev, &identity))
+            continue;
+        d->part_identity = json_object_get(identity);
+    }
+}
+
+bool job_is_noted(const struct job *j, const char *key)
+{
+    return j->notes && json_has(j->notes, key);
+}
+
+bool job_is_of_this_boot(const struct job *j)
+{
+    return host_is_same_boot(j->boot);
+}
+
 static json_object *plan_to_json(const struct plan *p)
 {
     json_object *arr = json_object_new_array();
@@ -59,8 +152,12 @@ json_object *job_to_json(const struct job *j)
     json_add_str(o, "format", JOURNAL_FORMAT);
     json_add_u64(o, "version", JOURNAL_VERSION);
     json_add_str(o, "operation", op_names[j->op]);
+    if (j->st)
+        json_add_str(o, "domain", j->st->domain);
     json_add_u64(o, "domid", j->domid);
+    json_add_str(o, "uuid", j->uuid);
     json_add_bool(o, "paused", j->paused);
+    json_add_bool(o, "force", j->force);
     json_add_str(o, "boot", j->boot);
     json_object_object_add(o, "steps", plan_to_json(&j->plan));
     json_add_u64(o, "commit", j->plan.commit);
@@ -118,7 +215,7 @@ int job_parse(json_object *o, const char *what, struct job *j,
               struct err *e)
 {
     struct json_at top = { what, "" };
-    const char *format, *op, *boot;
+    const char *format, *op, *boot, *uuid, *domain;
     json_object *s;
     uint64_t version, domid;
     int rc = -1;
@@ -140,10 +237,17 @@ int job_parse(json_object *o, const char *what, struct job *j,
     }
     j->domid = domid;
     j->paused = json_true(o, "paused");
-    if (json_opt_str(o, "boot", top, &boot, e))
+    j->force = json_true(o, "force");
+    if (json_opt_str(o, "boot", top, &boot, e) ||
+        json_opt_str(o, "uuid", top, &uuid, e) ||
+        json_opt_str(o, "domain", top, &domain, e))
         goto out;
     j->boot = mem_strdup(boot);
-    rc = meta_parse(s, what, &j->s, e) || parse_plan(o, what, j, e) ? -1 : 0;
+    j->uuid = mem_strdup(uuid);
+    j->domain = mem_strdup(domain);
+    if (meta_parse(s, what, &j->s, e) || parse_plan(o, what, j, e))
+        goto out;
+    rc = 0;
 
 out:
     if (rc) {
@@ -167,6 +271,12 @@ void job_free(struct job *j)
     j->nchildren = 0;
     plan_free(&j->plan);
     meta_free(&j->s);
+    json_object_put(j->notes);
+    j->notes = NULL;
+    free(j->domain);
+    j->domain = NULL;
+    free(j->uuid);
+    j->uuid = NULL;
     free(j->boot);
     j->boot = NULL;
 }

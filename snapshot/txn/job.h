@@ -14,6 +14,7 @@
 #include "txn/plan.h"
 #include "sys/report.h"
 #include "store/store.h"
+#include "txn/journal.h"
 
 enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_PROTECT, OP_COUNT };
 
@@ -22,13 +23,18 @@ struct job {
     enum op op;
     struct snapshot s;          /* made, gone back to, deleted, changed */
     struct plan plan;
-    uint32_t domid;             /* create: the domain, with s.domain.uuid */
+    uint32_t domid;             /* create, revert: the domain that ran, */
+    char *uuid;                 /* or 0 and NULL */
+    char *domain;               /* its name, after job_parse(); else st's */
     bool paused;                /* leave the domain paused */
+    bool force;                 /* delete: parts whose image is gone, too */
     bool live;                  /* create: save memory while the guest runs */
     char *boot;                 /* host_boot_id() */
+    json_object *notes;         /* job_note() */
 
     /* not in the journal */
-    struct store *st;
+    struct store *st;           /* of the domain, st->domain, as it is called now */
+    struct journal *log;        /* open, while it runs */
     const struct reporter *rep;
     struct disk_host host;
     struct memory_writer *memory;
@@ -43,11 +49,30 @@ struct job {
     bool knows_children;        /* or else all are looked at */
     size_t last;                /* in an undo: the step begun last */
     bool keep_memory;           /* the guest has no other */
+    const char *lost;           /* why a cold create's guest is not restored */
 };
 
 const char *job_op_name(enum op op);    /* "create" ... */
 /* A create that closes the domain. */
 bool job_is_cold(const struct job *j);
+
+/*
+ * Notes a fact for a recovery, durably.  What a step that joins others notes
+ * is on disk before the guest goes on, so such a step notes nothing.
+ */
+int job_note(struct job *j, const char *key, json_object *value,
+             struct err *e);
+int job_note_flag(struct job *j, const char *key, struct err *e);
+/* A flag and a value in one record, so that none is there without the other. */
+int job_note_all(struct job *j, const char *flag, const char *key,
+                 json_object *value, struct err *e);
+bool job_is_noted(const struct job *j, const char *key);
+/* From the journal: what identifies the files that the operation made. */
+void job_take_notes(struct job *j);
+/* The identity of what was made for a disk. */
+int job_note_made(struct job *j, struct err *e);
+/* The domain that is in the journal is of this boot of the host. */
+bool job_is_of_this_boot(const struct job *j);
 
 /* The journal's header; the caller's to put. */
 json_object *job_to_json(const struct job *j);

@@ -77,22 +77,50 @@ int journal_start(struct store *st, json_object *header, struct journal *j,
     return rc;
 }
 
+/*
+ * A line that was written in part, by a disk that is full, would hide what
+ * follows it: it goes again.
+ */
+static int append(struct journal *j, json_object *o, struct err *e)
+{
+    char *what = journal_path(j->st), *line = make_record(o);
+    off_t end = lseek(j->fd, 0, SEEK_END);
+    int rc = -1;
+
+    if (end < 0)
+        err_errno(e, "cannot write %s", what);
+    else if (file_write_all(j->fd, line, strlen(line))) {
+        err_errno(e, "cannot write %s", what);
+        if (ftruncate(j->fd, end))
+            err_errno(e, "cannot shorten %s", what);
+    } else {
+        rc = file_sync(j->fd, what, e);
+    }
+    free(line);
+    free(what);
+    return rc;
+}
+
 int journal_begin(struct journal *j, size_t step, size_t through,
                   struct err *e)
 {
     json_object *o = json_object_new_object();
-    char *what = journal_path(j->st), *line;
     int rc;
 
     json_add_u64(o, "begin", step);
     json_add_u64(o, "through", through);
-    line = make_record(o);
-    if (file_write_all(j->fd, line, strlen(line)))
-        rc = err_errno(e, "cannot write %s", what);
-    else
-        rc = file_sync(j->fd, what, e);
-    free(line);
-    free(what);
+    rc = append(j, o, e);
+    json_object_put(o);
+    return rc;
+}
+
+int journal_note(struct journal *j, json_object *note, struct err *e)
+{
+    json_object *o = json_object_new_object();
+    int rc;
+
+    json_object_object_add(o, "note", json_object_get(note));
+    rc = append(j, o, e);
     json_object_put(o);
     return rc;
 }
@@ -151,42 +179,76 @@ static json_object *parse_record(const char *line, size_t len)
 static int damaged(const char *what, struct err *e)
 {
     return err_set(e, SNAP_NEEDS_USER, "%s is damaged: look at the domain and "
-                   "its disks, then remove that file", what);
+                   "its disks, then run 'xl snapshot-recover --give-up'",
+                   what);
+}
+
+static void merge(json_object *into, json_object *note)
+{
+    struct json_object_iter it;
+
+    json_object_object_foreachC(note, it)
+        json_object_object_add(into, it.key, json_object_get(it.val));
+}
+
+static int parse_line(json_object *o, const char *what,
+                      struct journal_content *c, struct err *e)
+{
+    struct json_at at = { what, "" };
+    json_object *note;
+    uint64_t through;
+
+    if (json_has(o, "note")) {
+        if (json_obj(o, "note", at, &note, e))
+            return -1;
+        merge(c->notes, note);
+        return 0;
+    }
+    if (json_u64(o, "through", at, MAX_STEPS, &through, e))
+        return -1;
+    c->begun = (long)through;
+    return 0;
 }
 
 /*
  * Reads the records behind the header.  *good_r is the length up to the
  * torn last one, if there is such.
  */
-static int parse_begins(const char *text, size_t len, size_t *good_r,
-                        long *begun_r, const char *what, struct err *e)
+static int parse_lines(const char *text, size_t len, size_t *good_r,
+                       const char *what, struct journal_content *c,
+                       struct err *e)
 {
-    struct json_at at = { what, "" };
-
     while (*good_r < len) {
         const char *line = text + *good_r;
         const char *nl = memchr(line, '\n', len - *good_r);
-        json_object *o = nl ? parse_record(line, (size_t)(nl - line)) : NULL;
-        uint64_t through;
+        json_object *o = NULL;
+        int rc;
 
+        if (nl)
+            o = parse_record(line, (size_t)(nl - line));
         if (!o) {
             if (nl && nl + 1 < text + len)
                 return damaged(what, e);
             return 0;
         }
-        if (json_u64(o, "through", at, MAX_STEPS, &through, e)) {
-            json_object_put(o);
-            return damaged(what, e);
-        }
+        rc = parse_line(o, what, c, e);
         json_object_put(o);
-        *begun_r = (long)through;
+        if (rc)
+            return damaged(what, e);
         *good_r = (size_t)(nl - text) + 1;
     }
     return 0;
 }
 
+static void free_content(struct journal_content *c)
+{
+    json_object_put(c->header);
+    json_object_put(c->notes);
+    memset(c, 0, sizeof(*c));
+}
+
 int journal_read(struct store *st, struct journal *j,
-                 json_object **header_r, long *begun_r, struct err *e)
+                 struct journal_content *c, struct err *e)
 {
     char *what = journal_path(st), *text = NULL, *nl;
     size_t len, good;
@@ -194,8 +256,8 @@ int journal_read(struct store *st, struct journal *j,
 
     j->st = st;
     j->fd = -1;
-    *begun_r = -1;
-    *header_r = NULL;
+    memset(c, 0, sizeof(*c));
+    c->begun = -1;
     if (file_read(st->fd, STORE_JOURNAL, JSON_MAX_SIZE, what, &text, &len,
                   e)) {
         if (errno != ENOENT)
@@ -204,14 +266,14 @@ int journal_read(struct store *st, struct journal *j,
     }
     nl = memchr(text, '\n', len);
     if (nl)
-        *header_r = parse_record(text, (size_t)(nl - text));
-    if (!*header_r) {
+        c->header = parse_record(text, (size_t)(nl - text));
+    if (!c->header) {
         damaged(what, e);
         goto out;
     }
+    c->notes = json_object_new_object();
     good = (size_t)(nl - text) + 1;
-    if (parse_begins(text, len, &good, begun_r, what, e) ||
-        open_append(j, what, e))
+    if (parse_lines(text, len, &good, what, c, e) || open_append(j, what, e))
         goto out;
     if (good < len && ftruncate(j->fd, (off_t)good)) {
         err_errno(e, "cannot shorten %s", what);
@@ -221,12 +283,22 @@ int journal_read(struct store *st, struct journal *j,
 
 out:
     if (rc) {
-        json_object_put(*header_r);
-        *header_r = NULL;
+        free_content(c);
         journal_close(j);
     }
     free(text);
     free(what);
+    return rc;
+}
+
+int journal_give_up(struct store *st, const char *when, struct err *e)
+{
+    char *to = mem_printf(STORE_GIVEN_UP "%s.journal", when);
+    char *what = journal_path(st);
+    int rc = file_rename(st->fd, STORE_JOURNAL, to, what, e);
+
+    free(what);
+    free(to);
     return rc;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "disk/disk.h"
+#include "disk/kind.h"
 #include "store/meta.h"
 #include "store/tree.h"
 #include "sys/err.h"
@@ -24,6 +25,7 @@ static const struct { const char *name, *text; } verbs[] = {
     [STEP_RECORD] = { "record", "write everything to disk" },
     [STEP_PUBLISH] = { "publish", "make the snapshot visible" },
     [STEP_SET_CURRENT] = { "set-current", "make it the current snapshot" },
+    [STEP_READY] = { "ready", "prepare to put back the content of disk" },
     [STEP_DESTROY] = { "destroy", "destroy the domain if it runs" },
     [STEP_APPLY] = { "apply", "put back the content of disk" },
     [STEP_RESTORE] = { "restore", "restore the domain from its memory image" },
@@ -52,7 +54,7 @@ enum verb plan_verb(const char *name)
 
 bool plan_verb_has_disk(enum verb v)
 {
-    return v == STEP_APPLY || v == STEP_REMOVE;
+    return v == STEP_READY || v == STEP_APPLY || v == STEP_REMOVE;
 }
 
 char *plan_describe(const struct step *step, const struct snapshot *s)
@@ -131,25 +133,6 @@ static void wanted(const struct disk_wish *wish, const char *vdev,
         }
 }
 
-/* Which kinds the snapshots of this disk have. */
-static void kinds_in(const struct tree *t, const struct domain_disk *disk,
-                     struct disk_request *r)
-{
-    size_t i, k;
-
-    for (i = 0; i < t->n; i++)
-        for (k = 0; k < t->nodes[i].s.ndisks; k++) {
-            const struct snapshot_disk *d = &t->nodes[i].s.disks[k];
-
-            if (strcmp(d->path, disk->path))
-                continue;
-            r->has_internal |= !strcmp(d->type, "internal");
-            r->has_external |= !strcmp(d->type, "external");
-            if (d->link)
-                r->link = d->link;
-        }
-}
-
 static const struct domain_disk *domain_has(const struct domain *dom,
                                             const char *vdev)
 {
@@ -172,9 +155,24 @@ static void check_wishes(const struct disk_wish *wish,
                     wish->each[i].vdev);
 }
 
+/* One file for two disks would lose the first one's. */
+static void check_paths(const struct disk_wish *wish, struct err *problems)
+{
+    size_t i, k;
+
+    for (i = 0; i < wish->neach; i++)
+        for (k = 0; k < i; k++)
+            if (wish->each[i].path && wish->each[k].path &&
+                !strcmp(wish->each[i].path, wish->each[k].path))
+                err_add(problems, "path=%s is given for disk %s and for disk "
+                        "%s: each needs a file of its own",
+                        wish->each[i].path, wish->each[k].vdev,
+                        wish->each[i].vdev);
+}
+
 static void draft_disks(const struct plan_create *req,
-                        const struct domain *dom, const struct tree *t,
-                        struct snapshot *draft, struct err *problems)
+                        const struct domain *dom, struct snapshot *draft,
+                        struct err *problems)
 {
     struct err e;
     size_t i;
@@ -182,13 +180,15 @@ static void draft_disks(const struct plan_create *req,
     draft->disks = mem_zalloc(dom->ndisks, sizeof(*draft->disks));
     draft->ndisks = dom->ndisks;
     check_wishes(req->disks, dom, problems);
+    check_paths(req->disks, problems);
     for (i = 0; i < dom->ndisks; i++) {
         struct disk_request r = {
             .snapshot = req->name, .unique = req->unique, .cold = req->cold,
         };
 
         wanted(req->disks, dom->disks[i].vdev, &r);
-        kinds_in(t, &dom->disks[i], &r);
+        if (req->others)
+            r.others = &req->others[i];
         if (disk_choose(&dom->disks[i], &r, &draft->disks[i], &e))
             err_join(problems, &e);
     }
@@ -233,7 +233,7 @@ int plan_create(const struct plan_create *req, const struct domain *dom,
         err_add(problems, "domain %s already has a snapshot named %s: choose "
                 "another name or delete that one", dom->name, req->name);
     draft_snapshot(req, dom, t, draft);
-    draft_disks(req, dom, t, draft, problems);
+    draft_disks(req, dom, draft, problems);
     if (problems->status != SNAP_OK)
         return -1;
     add(p, STEP_STAGE, 0);
@@ -258,33 +258,14 @@ int plan_create(const struct plan_create *req, const struct domain *dom,
     return 0;
 }
 
-/* The domain that runs must be the one that was snapshot, not a namesake. */
-static void check_same_disks(const struct snapshot *s,
-                             const struct domain *dom, struct err *problems)
+int plan_revert(const struct snapshot *s, bool paused, struct plan *p)
 {
     size_t i;
 
-    for (i = 0; i < s->ndisks; i++) {
-        const struct snapshot_disk *d = &s->disks[i];
-        const struct domain_disk *now = domain_has(dom, d->vdev);
-
-        if (meta_disk_has_part(d) && (!now || strcmp(now->path, d->path)))
-            err_add(problems, "the running domain %s has %s%s as disk %s, not "
-                    "the snapshot's %s: use --force if it is to be replaced",
-                    dom->name, now ? "" : "nothing", now ? now->path : "",
-                    d->vdev, d->path);
-    }
-}
-
-int plan_revert(const struct snapshot *s, const struct domain *dom,
-                bool paused, bool force, struct plan *p,
-                struct err *problems)
-{
     memset(p, 0, sizeof(*p));
-    if (dom && !force)
-        check_same_disks(s, dom, problems);
-    if (problems->status != SNAP_OK)
-        return -1;
+    for (i = 0; i < s->ndisks; i++)
+        if (disk_needs_ready(&s->disks[i]))
+            add(p, STEP_READY, i);
     add_commit(p, STEP_DESTROY);
     add_per_disk(p, STEP_APPLY, s);
     add(p, STEP_SET_CURRENT, 0);

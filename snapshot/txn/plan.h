@@ -13,8 +13,9 @@
 #ifndef SNAPSHOT_PLAN_H
 #define SNAPSHOT_PLAN_H
 
-#include "xen/domain.h"
+#include "disk/disk.h"
 #include "store/tree.h"
+#include "xen/domain.h"
 
 enum verb {
     /* create */
@@ -31,6 +32,7 @@ enum verb {
     STEP_PUBLISH,
     STEP_SET_CURRENT,
     /* revert */
+    STEP_READY,             /* one disk: what apply needs */
     STEP_DESTROY,
     STEP_APPLY,             /* one disk */
     STEP_RESTORE,           /* from memory, paused */
@@ -56,22 +58,13 @@ struct plan {
     size_t commit;          /* index of the commit point */
 };
 
-/* The kinds that the user asked for. */
-struct disk_wish {
-    const char *all;            /* for every disk not named, or NULL */
-    struct disk_choice {
-        char *vdev, *type;
-        char *path;             /* of the new file, or NULL */
-        uint64_t size;          /* of the new volume in bytes, or 0 */
-    } *each;
-    size_t neach;
-};
-
 struct plan_create {
     const char *name;
     const char *description;    /* or NULL */
     const struct disk_wish *disks;
-    const char *unique;         /* disk.h, struct disk_request */
+    /* What each disk's image has snapshots of; NULL: none. */
+    const struct disk_others *others;
+    const char *unique;         /* kind.h, struct disk_request */
     bool compress;              /* the memory image */
     const char *memory_dir;     /* where it goes; NULL: the store */
     uint64_t now;               /* seconds since the epoch */
@@ -80,17 +73,14 @@ struct plan_create {
 };
 
 /*
- * Each fills in the plan, or adds every reason against it to "problems" (a
- * zeroed error) and returns -1.  draft becomes the snapshot to be made; both
- * are the caller's to free.
+ * Each fills in the plan, the caller's to free.  plan_create() may add reasons
+ * against it to "problems" (a zeroed error) instead and return -1; draft
+ * becomes the snapshot to be made, the caller's to free in any case.
  */
 int plan_create(const struct plan_create *req, const struct domain *dom,
                 const struct tree *t, struct snapshot *draft,
                 struct plan *p, struct err *problems);
-/* dom is NULL if no domain of that name runs. */
-int plan_revert(const struct snapshot *s, const struct domain *dom,
-                bool paused, bool force, struct plan *p,
-                struct err *problems);
+int plan_revert(const struct snapshot *s, bool paused, struct plan *p);
 int plan_delete(const struct snapshot *s, struct plan *p);
 int plan_protect(struct plan *p);
 void plan_free(struct plan *p);

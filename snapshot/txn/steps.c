@@ -10,6 +10,7 @@
 #include "memory/genid.h"
 #include "memory/memory.h"
 #include "memory/place.h"
+#include "sys/err.h"
 #include "store/meta.h"
 #include "store/store.h"
 #include "sys/mem.h"
@@ -29,12 +30,15 @@ static bool has_layers(const struct snapshot *s)
 static int note_move(struct snapshot_disk *d, const char *to, bool done,
                      struct err *e)
 {
-    if (done && image_inode(to, &d->inode, e))
+    if (done && disk_record_identity(d, to, e))
         return -1;
     free(d->discard);
-    d->discard = done ? d->part : mem_strdup(to);
-    if (done)
+    if (done) {
+        d->discard = d->part;
         d->part = mem_strdup(to);
+    } else {
+        d->discard = mem_strdup(to);
+    }
     return 0;
 }
 
@@ -64,6 +68,23 @@ static int layer_moved(void *arg, const char *from, const char *to, bool done,
     return 0;
 }
 
+/*
+ * A record that cannot be read may name a layer that goes: only --force, which
+ * the user gave after a message that says so, passes it over.
+ */
+static int load_other(struct job *j, const char *name, struct err *e)
+{
+    if (store_load(j->st, STORE_COMMITTED, name, &j->others[j->nothers], e)) {
+        if (j->force)
+            return 0;
+        return err_wrap(e, "snapshot '%s' cannot be read; 'xl snapshot-delete "
+                        "--force %s %s' takes it away", name, j->st->domain,
+                        name);
+    }
+    disk_host_add_other(&j->host, &j->others[j->nothers++]);
+    return 0;
+}
+
 int step_open_host(struct job *j, struct err *e)
 {
     char **names = NULL;
@@ -71,10 +92,11 @@ int step_open_host(struct job *j, struct err *e)
     int rc;
 
     disk_host_close(&j->host);
-    if (disk_host_open(j->s.domain.name, &j->host, e))
+    if (disk_host_open(j->st->domain, &j->host, e))
         return -1;
     j->host.moved = layer_moved;
     j->host.moved_arg = j;
+    j->host.force = j->force;
     if (!has_layers(&j->s))
         return 0;
     while (j->nothers)
@@ -85,10 +107,7 @@ int step_open_host(struct job *j, struct err *e)
     for (i = 0; !rc && i < n; i++) {
         if (!strcmp(names[i], j->s.name))
             continue;
-        rc = store_load(j->st, STORE_COMMITTED, names[i],
-                        &j->others[j->nothers], e);
-        if (!rc)
-            disk_host_add_other(&j->host, &j->others[j->nothers++]);
+        rc = load_other(j, names[i], e);
     }
     store_free_names(names, n);
     return rc;
@@ -122,14 +141,24 @@ out:
 }
 
 int step_moved(struct job *j, enum store_state from, enum store_state to,
-                 struct err *e)
+               bool *yes_r, struct err *e)
 {
-    int is_new = store_there(j->st, to, j->s.name, e), is_old;
+    bool is_new, is_old;
 
-    if (is_new <= 0)
-        return is_new;
-    is_old = store_there(j->st, from, j->s.name, e);
-    return is_old < 0 ? -1 : !is_old;
+    if (store_is_there(j->st, to, j->s.name, &is_new, e) ||
+        store_is_there(j->st, from, j->s.name, &is_old, e))
+        return -1;
+    *yes_r = is_new && !is_old;
+    return 0;
+}
+
+size_t step_index(const struct job *j, enum verb verb)
+{
+    size_t i;
+
+    for (i = 0; i < j->plan.n && j->plan.steps[i].verb != verb; i++)
+        ;
+    return i;
 }
 
 const struct step_ops *steps_find(enum verb v)
@@ -137,9 +166,10 @@ const struct step_ops *steps_find(enum verb v)
     static const struct step_ops *const tables[] = {
         steps_create, steps_revert, steps_delete,
     };
+    const size_t ntables = sizeof(tables) / sizeof(tables[0]);
     size_t i;
 
-    for (i = 0; i < 2 && !tables[i][v].act; i++)
+    for (i = 0; i + 1 < ntables && !tables[i][v].act; i++)
         ;
     return &tables[i][v];
 }

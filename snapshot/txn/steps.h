@@ -16,8 +16,15 @@ struct step_ops {
     int (*act)(struct job *j, const struct step *step, struct err *e);
     /* Absent: nothing to undo, or an earlier step's undo does it. */
     int (*undo)(struct job *j, const struct step *step, struct err *e);
-    /* Commit points only: 1 it has happened, 0 it has not, -1. */
-    int (*happened)(struct job *j, struct err *e);
+    /* Commit points only. */
+    int (*happened)(struct job *j, bool *yes_r, struct err *e);
+    /*
+     * Commit points only: what was interrupted after it must not be completed,
+     * as the user's own work stands in its place.  It is said then, and what
+     * the operation had prepared is cleared away.  Absent: never.
+     */
+    int (*superseded)(struct job *j, long begun, bool *yes_r,
+                      struct err *e);
     /*
      * Journaled together with the step before: while the guest is stopped,
      * nothing waits for the disk.
@@ -32,6 +39,12 @@ extern const struct step_ops steps_create[STEP_COUNT];
 extern const struct step_ops steps_revert[STEP_COUNT];
 extern const struct step_ops steps_delete[STEP_COUNT];
 
+/*
+ * All that giving up takes but the journal (txn.h): -1 if somebody else holds a
+ * disk or the guest does not get running.
+ */
+int steps_give_up(struct job *j, long begun, struct err *e);
+
 /* For more than one of them: */
 
 /*
@@ -42,9 +55,11 @@ int step_open_host(struct job *j, struct err *e);
 /* Restores the domain from the memory image of the snapshot, paused. */
 int step_restore_paused(struct job *j, enum store_state state,
                         struct err *e);
-/* 1 if the snapshot went from one state to the other, 0 if not yet, -1. */
+/* Has the snapshot gone from one state to the other? */
 int step_moved(struct job *j, enum store_state from, enum store_state to,
-               struct err *e);
+               bool *yes_r, struct err *e);
+/* The index of the (first) step of that verb, or the number of all steps. */
+size_t step_index(const struct job *j, enum verb verb);
 
 #endif
 

@@ -20,6 +20,7 @@
 #include "sys/report.h"
 #include "txn/job.h"
 #include "txn/steps.h"
+#include "txn/use.h"
 #include "xen/domain.h"
 #include "xen/monitor.h"
 #include "xen/watch.h"
@@ -27,8 +28,23 @@
 static int stage(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
-    return store_make_new(j->st, j->s.name, e) ||
-           memory_place_make(&j->s, e) ? -1 : 0;
+    if (store_make_new(j->st, j->s.name, e))
+        return -1;
+    return memory_place_make(&j->s, e);
+}
+
+/* All that is left of a guest is not for us to remove. */
+static int keep_lost(struct job *j, struct err *e)
+{
+    char *path;
+
+    if (store_set_aside(j->st, STORE_NEW, j->s.name, STORE_LOST, &path, e))
+        return -1;
+    report_note(j->rep, "domain %s was destroyed for a cold snapshot that was "
+                "cut short, and %s: its memory of that moment is kept in %s",
+                j->st->domain, j->lost, path ? path : j->st->path);
+    free(path);
+    return 0;
 }
 
 static int stage_undo(struct job *j, const struct step *step, struct err *e)
@@ -40,8 +56,11 @@ static int stage_undo(struct job *j, const struct step *step, struct err *e)
         return err_set(e, SNAP_FAILED, "the guest's memory is kept in %s",
                        j->s.memory.file[0] == '/' ? j->s.memory.file :
                        j->st->path);
-    return memory_place_remove(&j->s, e) ||
-           store_remove(j->st, STORE_NEW, j->s.name, e) ? -1 : 0;
+    if (j->lost)
+        return keep_lost(j, e);
+    if (memory_place_remove(&j->s, e))
+        return -1;
+    return store_remove(j->st, STORE_NEW, j->s.name, e);
 }
 
 static int prepare(struct job *j, const struct step *step, struct err *e)
@@ -53,7 +72,7 @@ static int prepare(struct job *j, const struct step *step, struct err *e)
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_prepare(&j->host, &j->s.disks[i], e))
             return -1;
-    return 0;
+    return job_note_made(j, e);
 }
 
 /* Removes the parts of all disks, whatever became of the domain. */
@@ -80,14 +99,14 @@ static int hold_monitor(struct job *j, const struct step *step,
                         struct err *e)
 {
     (void)step;
-    return monitor_hold(j->s.domain.name, e);
+    return monitor_hold(j->st->domain, e);
 }
 
 static int release_monitor(struct job *j, const struct step *step,
                            struct err *e)
 {
     (void)step;
-    return monitor_release(j->s.domain.name, e);
+    return monitor_release(j->st->domain, e);
 }
 
 /* At the sight of a suspended guest it would end, and never come back. */
@@ -164,7 +183,7 @@ static int save(struct job *j, const struct step *step, struct err *e)
     if (!rc || !j->live || interrupt_pending() || !still_runs(j))
         return rc;
     report_note(j->rep, "warning: domain %s cannot be saved live, its guest "
-                "is stopped meanwhile: %s", j->s.domain.name, e->text);
+                "is stopped meanwhile: %s", j->st->domain, e->text);
     j->live = false;
     memory_close(j->memory);
     j->memory = NULL;
@@ -192,6 +211,13 @@ static int save_undo(struct job *j, const struct step *step, struct err *e)
     return 0;
 }
 
+/* Notes of a cold create; each comes with the seals of all disks. */
+#define CLOSING "closing"       /* the domain is about to be destroyed */
+#define CLOSED "closed"
+#define CAPTURED "captured"
+#define UNCAPTURED "uncaptured" /* by the undo */
+#define CAME_BACK "came-back"   /* the undo has restored the guest */
+
 /*
  * From here on the memory image is all that there is of the guest: it must
  * be on disk before.
@@ -201,21 +227,26 @@ static int close_domain(struct job *j, const struct step *step,
 {
     (void)step;
     if (memory_sync(j->memory, &j->s, e) ||
-        store_save(j->st, STORE_NEW, &j->s, e))
+        store_save(j->st, STORE_NEW, &j->s, e) || use_seal(j, CLOSING, e))
         return -1;
     disk_host_close(&j->host);
     j->host.cold = true;
-    return domain_destroy(j->domid, e) || disk_wait_closed(&j->s, e) ? -1 : 0;
+    if (domain_destroy(j->domid, e) || disk_wait_closed(&j->s, e))
+        return -1;
+    return use_seal(j, CLOSED, e);
 }
 
-/* 1 if a domain of the name is there, 0 if not, -1; its state if ours. */
-static int find_ours(struct job *j, struct domain *d, bool *ours_r,
-                     struct err *e)
+/* Is a domain of the name there, and is it the one that was saved? */
+static int find_ours(struct job *j, struct domain *d, bool *there_r,
+                     bool *ours_r, struct err *e)
 {
-    int rc = domain_look(j->s.domain.name, d, e);
+    int rc = domain_look(j->st->domain, d, e);
 
+    if (rc < 0)
+        return -1;
+    *there_r = rc > 0;
     *ours_r = rc > 0 && !strcmp(d->uuid, j->s.domain.uuid);
-    return rc;
+    return 0;
 }
 
 /* Restores from what a crash left: the journal is older than the image. */
@@ -228,6 +259,7 @@ static int restore_new(struct job *j, struct err *e)
         return -1;
     meta_free(&j->s);
     j->s = whole;
+    job_take_notes(j);
     /* Whoever else holds an image, the guest has to run. */
     (void)disk_wait_closed(&j->s, &ignored);
     return step_restore_paused(j, STORE_NEW, e);
@@ -237,47 +269,75 @@ static int restore_new(struct job *j, struct err *e)
 static int unpause_ours(struct job *j, struct err *e)
 {
     struct domain d;
-    bool ours;
-    int rc = find_ours(j, &d, &ours, e);
+    bool there, ours;
 
-    if (rc <= 0)
-        return rc;
-    return ours && d.state == DOMAIN_PAUSED ? domain_unpause(d.domid, e) : 0;
+    if (find_ours(j, &d, &there, &ours, e))
+        return -1;
+    if (ours && d.state == DOMAIN_PAUSED)
+        return domain_unpause(d.domid, e);
+    return 0;
 }
+
+/* What an interrupted cold create has left of the guest. */
+enum fate {
+    FATE_THERE,                 /* it runs, or ran again, or somebody's does */
+    FATE_RESTORE,               /* it is gone, and its disks are as it left them */
+    FATE_LOST,                  /* its memory does not fit its disks any more */
+};
 
 /*
- * 1 if the guest ran again after its domain was destroyed, 0, or -1: its
- * memory is of the past then, and so is what it knows of its disks.
+ * The guest ran again after its domain was destroyed: its memory is of the
+ * past then, and so is what it knows of its disks.
  */
-static int came_back(struct job *j, struct err *e)
+static bool came_back(const struct job *j)
 {
-    size_t i;
-    int rc;
-
-    for (i = 0; i < j->last; i++)
-        if (j->plan.steps[i].verb == STEP_REOPEN)
-            return 1;
-    rc = store_has_meta(j->st, STORE_NEW, j->s.name, e);
-    return rc < 0 ? -1 : !rc;
+    return job_is_noted(j, CAME_BACK) ||
+           j->last > step_index(j, STEP_REOPEN);
 }
 
-/* 1 if the guest is gone and to be restored, 0, or -1. */
-static int is_lost(struct job *j, struct err *e)
+static int find_use(struct job *j, enum fate *fate_r, struct err *e)
+{
+    const char *vdev;
+
+    *fate_r = FATE_LOST;
+    /* A guest that ended with the host is for its owner to start. */
+    if (!job_is_of_this_boot(j)) {
+        j->lost = "the host was started again since";
+        return 0;
+    }
+    if (use_find(j, &vdev, e))
+        return -1;
+    if (vdev)
+        j->lost = "its disks were used since, or that cannot be ruled out";
+    else
+        *fate_r = FATE_RESTORE;
+    return 0;
+}
+
+static int find_fate(struct job *j, enum fate *fate_r, struct err *e)
 {
     struct domain d;
-    bool ours;
-    int rc = came_back(j, e);
+    bool there, ours;
 
-    if (rc)
-        return rc < 0 ? -1 : 0;
-    rc = find_ours(j, &d, &ours, e);
-    /* A guest that ended with the host is for its owner to start. */
-    if (rc <= 0)
-        return rc < 0 ? -1 : host_is_same_boot(j->boot);
-    /* What a restore that was cut short left has not run yet. */
-    if (!ours || d.state != DOMAIN_PAUSED || d.domid == j->domid)
+    *fate_r = FATE_THERE;
+    if (came_back(j) || !job_is_noted(j, CLOSING))
         return 0;
-    return domain_destroy(d.domid, e) ? -1 : 1;
+    if (find_ours(j, &d, &there, &ours, e))
+        return -1;
+    if (there && ours && d.domid == j->domid)
+        return 0;
+    /* What a restore that was cut short left has not run yet. */
+    if (there && ours && d.state == DOMAIN_PAUSED) {
+        if (domain_destroy(d.domid, e))
+            return -1;
+        there = false;
+    }
+    if (there) {
+        j->lost = "it was started since";
+        *fate_r = FATE_LOST;
+        return 0;
+    }
+    return find_use(j, fate_r, e);
 }
 
 /*
@@ -286,16 +346,18 @@ static int is_lost(struct job *j, struct err *e)
  */
 static int close_undo(struct job *j, const struct step *step, struct err *e)
 {
-    int rc = is_lost(j, e);
+    enum fate fate;
+    int rc = find_fate(j, &fate, e);
 
     (void)step;
-    if (rc > 0)
+    if (!rc && fate == FATE_RESTORE) {
         rc = restore_new(j, e);
-    if (!rc)
+        if (!rc)
+            rc = job_note_flag(j, CAME_BACK, e);
+    }
+    if (!rc && fate != FATE_LOST)
         rc = unpause_ours(j, e);
-    if (!rc)
-        rc = store_remove_meta(j->st, STORE_NEW, j->s.name, e);
-    j->keep_memory = rc < 0;
+    j->keep_memory = rc != 0;
     return rc;
 }
 
@@ -306,24 +368,38 @@ static int capture(struct job *j, const struct step *step, struct err *e)
     if (j->live && !strcmp(j->s.domain.type, "hvm") && j->host.qemu &&
         qemu_cont(j->host.qemu, e))
         return -1;
-    return disk_capture(&j->host, &j->s, e);
+    if (disk_capture(&j->host, &j->s, e))
+        return -1;
+    return job_is_cold(j) ? use_seal(j, CAPTURED, e) : 0;
 }
 
 /*
- * Before the guest goes on: what it then writes must be safe and, cold, some
- * parts are in its way.
+ * Cold, some parts are in the way of the guest that is restored; they go while
+ * the images are closed.
  */
+static int capture_undo_cold(struct job *j, const struct step *step,
+                             struct err *e)
+{
+    enum fate fate;
+
+    if (find_fate(j, &fate, e))
+        return -1;
+    if (fate != FATE_RESTORE)
+        return 0;
+    if (prepare_undo(j, step, e))
+        return -1;
+    return use_seal(j, UNCAPTURED, e);
+}
+
+/* Before the guest goes on: what it then writes must be safe. */
 static int capture_undo(struct job *j, const struct step *step,
                         struct err *e)
 {
-    int rc = job_is_cold(j) ? is_lost(j, e) : 0;
-
-    if (rc)
-        return rc < 0 ? -1 : prepare_undo(j, step, e);
     if (job_is_cold(j))
-        return 0;
-    return step_open_host(j, e) ? -1 :
-           j->host.running ? disk_rescue(&j->host, &j->s, e) : 0;
+        return capture_undo_cold(j, step, e);
+    if (step_open_host(j, e))
+        return -1;
+    return j->host.running ? disk_rescue(&j->host, &j->s, e) : 0;
 }
 
 static int reopen(struct job *j, const struct step *step, struct err *e)
@@ -349,7 +425,7 @@ static int record(struct job *j, const struct step *step, struct err *e)
     (void)step;
     j->s.downtime_ms = j->downtime_ms;
     for (i = 0; i < j->s.ndisks; i++)
-        if (disk_record(&j->host, &j->s.disks[i], e))
+        if (disk_finish(&j->host, &j->s.disks[i], e))
             return -1;
     if (memory_sync(j->memory, &j->s, e))
         return -1;
@@ -362,9 +438,9 @@ static int publish(struct job *j, const struct step *step, struct err *e)
     return store_move(j->st, j->s.name, STORE_NEW, STORE_COMMITTED, e);
 }
 
-static int publish_happened(struct job *j, struct err *e)
+static int publish_happened(struct job *j, bool *yes_r, struct err *e)
 {
-    return step_moved(j, STORE_NEW, STORE_COMMITTED, e);
+    return step_moved(j, STORE_NEW, STORE_COMMITTED, yes_r, e);
 }
 
 static int set_current(struct job *j, const struct step *step,

@@ -20,9 +20,9 @@ static int hide(struct job *j, const struct step *step, struct err *e)
     return store_move(j->st, j->s.name, STORE_COMMITTED, STORE_DELETED, e);
 }
 
-static int hide_happened(struct job *j, struct err *e)
+static int hide_happened(struct job *j, bool *yes_r, struct err *e)
 {
-    return step_moved(j, STORE_COMMITTED, STORE_DELETED, e);
+    return step_moved(j, STORE_COMMITTED, STORE_DELETED, yes_r, e);
 }
 
 static int remove_part(struct job *j, const struct step *step,
@@ -94,18 +94,20 @@ static int relink(struct job *j, const struct step *step, struct err *e)
 static int purge(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
-    return memory_place_remove(&j->s, e) ||
-           store_remove(j->st, STORE_DELETED, j->s.name, e) ? -1 : 0;
+    if (memory_place_remove(&j->s, e))
+        return -1;
+    return store_remove(j->st, STORE_DELETED, j->s.name, e);
 }
 
 static int write_protection(struct job *j, bool protect, struct err *e)
 {
-    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
-    bool wanted = j->s.protected;
-    int rc = there;
+    bool wanted = j->s.protected, there;
+    int rc;
 
-    if (there <= 0)
-        return rc;
+    if (store_is_there(j->st, STORE_COMMITTED, j->s.name, &there, e))
+        return -1;
+    if (!there)
+        return 0;
     j->s.protected = protect;
     rc = store_save(j->st, STORE_COMMITTED, &j->s, e);
     j->s.protected = wanted;
@@ -126,19 +128,21 @@ static int protect_undo(struct job *j, const struct step *step,
 }
 
 /* A snapshot that somebody took away needs nothing any more. */
-static int protect_happened(struct job *j, struct err *e)
+static int protect_happened(struct job *j, bool *yes_r, struct err *e)
 {
-    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
     struct snapshot now;
-    bool same;
+    bool there;
 
-    if (there <= 0)
-        return there < 0 ? -1 : 1;
+    *yes_r = true;
+    if (store_is_there(j->st, STORE_COMMITTED, j->s.name, &there, e))
+        return -1;
+    if (!there)
+        return 0;
     if (store_load(j->st, STORE_COMMITTED, j->s.name, &now, e))
         return -1;
-    same = now.protected == j->s.protected;
+    *yes_r = now.protected == j->s.protected;
     meta_free(&now);
-    return same;
+    return 0;
 }
 
 const struct step_ops steps_delete[STEP_COUNT] = {

@@ -1,68 +1,244 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
-
 /* The steps of a revert. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "disk/disk.h"
+#include "store/store.h"
 #include "sys/clock.h"
 #include "sys/err.h"
+#include "sys/mem.h"
 #include "sys/report.h"
+#include "txn/job.h"
 #include "txn/steps.h"
+#include "txn/use.h"
 #include "xen/domain.h"
+
+/*
+ * The commit point of a revert is a note in the journal: the domain is gone,
+ * its images are closed, and these are the seals of its disks.
+ */
+#define DESTROYED "destroyed"
+
+/* xl waits 2 s between the end of a guest that reboots and its new domain. */
+#define REBOOT_GAP_MS 5000
+#define POLL_MS 100
+
+static int ready(struct job *j, const struct step *step, struct err *e)
+{
+    return disk_ready(&j->s.disks[step->disk], e);
+}
+
+static int ready_undo(struct job *j, const struct step *step, struct err *e)
+{
+    return disk_unready(&j->s.disks[step->disk], e);
+}
+
+/* Is the domain that the operation was begun with called otherwise now? */
+static int check_renamed(struct job *j, struct err *e)
+{
+    enum domain_state state;
+    bool same;
+
+    if (!j->uuid || domain_check(j->domid, j->uuid, &same, &state, e))
+        return j->uuid ? -1 : 0;
+    if (!same || state == DOMAIN_DYING)
+        return 0;
+    return err_set(e, SNAP_FAILED, "domain %s was renamed meanwhile: nothing "
+                   "was changed", j->st->domain);
+}
+
+/*
+ * The domain that is to go, found once more: 1, 0 if there is none, -1.  One
+ * that ran a moment ago may be between two lives, and would come back while
+ * its disks are written.
+ */
+static int find_victim(struct job *j, struct domain *d, struct err *e)
+{
+    uint64_t until = clock_ms() + REBOOT_GAP_MS;
+    int rc;
+
+    for (;;) {
+        rc = domain_look(j->st->domain, d, e);
+        if (rc || !j->uuid || clock_ms() >= until)
+            break;
+        if (check_renamed(j, e))
+            return -1;
+        clock_sleep_ms(POLL_MS);
+    }
+    if (rc <= 0)
+        return rc;
+    if (!j->uuid)
+        return err_set(e, SNAP_FAILED, "domain %s was started meanwhile: "
+                       "nothing was changed", j->st->domain);
+    if (strcmp(d->uuid, j->uuid))
+        return err_set(e, SNAP_FAILED, "another domain is called %s by now: "
+                       "nothing was changed", j->st->domain);
+    return 1;
+}
 
 static int destroy(struct job *j, const struct step *step, struct err *e)
 {
     struct domain d;
-    int rc = domain_look(j->s.domain.name, &d, e);
+    int rc = find_victim(j, &d, e);
 
     (void)step;
-    if (rc <= 0)
-        return rc;
-    j->stopped_ms = clock_ms();
-    return domain_destroy(d.domid, e);
+    if (rc < 0)
+        return -1;
+    if (rc > 0) {
+        j->stopped_ms = clock_ms();
+        if (domain_destroy(d.domid, e))
+            return -1;
+    }
+    if (disk_wait_closed(&j->s, e))
+        return -1;
+    return use_seal(j, DESTROYED, e);
 }
 
-/* As long as a domain of the name runs, its user has lost nothing. */
-static int destroy_happened(struct job *j, struct err *e)
+/* The revert has not begun; the domain may be gone all the same. */
+static int destroy_undo(struct job *j, const struct step *step,
+                        struct err *e)
 {
     struct domain d;
-    int rc = domain_look(j->s.domain.name, &d, e);
+    int rc = domain_look(j->st->domain, &d, e);
 
-    return rc < 0 ? -1 : !rc;
+    (void)step;
+    if (rc < 0)
+        return -1;
+    if (!rc && j->uuid)
+        report_note(j->rep, "domain %s does not run: it was destroyed for a "
+                    "revert to '%s' that then did not begin; its disks are "
+                    "untouched: 'xl create' starts it, or revert again",
+                    j->st->domain, j->s.name);
+    return 0;
+}
+
+static int destroy_happened(struct job *j, bool *yes_r, struct err *e)
+{
+    (void)e;
+    *yes_r = job_is_noted(j, DESTROYED);
+    return 0;
+}
+
+static bool is_half_restored(const struct job *j, const struct domain *d)
+{
+    return d->state == DOMAIN_PAUSED && !strcmp(d->uuid, j->s.domain.uuid);
+}
+
+/* The disks whose apply is behind us, or not; the caller's to free. */
+static char *list_disks(const struct job *j, long begun, bool done)
+{
+    char *list = NULL;
+    size_t i;
+
+    for (i = 0; i < j->plan.n; i++) {
+        const struct step *step = &j->plan.steps[i];
+        char *more;
+
+        if (step->verb != STEP_APPLY || (begun > (long)i) != done)
+            continue;
+        more = mem_printf("%s%s%s", list ? list : "", list ? ", " : "",
+                          j->s.disks[step->disk].vdev);
+        free(list);
+        list = more;
+    }
+    return list ? list : mem_strdup("none");
+}
+
+static void say_left(struct job *j, long begun, const char *why)
+{
+    char *back = list_disks(j, begun, true);
+    char *left = list_disks(j, begun, false);
+
+    report_note(j->rep, "the interrupted revert of domain %s to '%s' is "
+                "dropped, as %s: disks put back: %s; not put back: %s; 'xl "
+                "snapshot-revert %s %s' reverts all of them", j->st->domain,
+                j->s.name, why, back, left, j->st->domain, j->s.name);
+    free(back);
+    free(left);
+}
+
+static int clear_ready(struct job *j, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < j->plan.n; i++)
+        if (j->plan.steps[i].verb == STEP_READY &&
+            ready_undo(j, &j->plan.steps[i], e))
+            return -1;
+    return 0;
+}
+
+/* All disks descend from the snapshot if all of them were put back. */
+static int end_left(struct job *j, long begun, struct err *e)
+{
+    if (clear_ready(j, e))
+        return -1;
+    if (begun < (long)step_index(j, STEP_SET_CURRENT))
+        return 0;
+    return store_set_current(j->st, j->s.domain.uuid, j->s.name, e);
+}
+
+static int destroy_superseded(struct job *j, long begun, bool *yes_r,
+                              struct err *e)
+{
+    bool restored = begun >= (long)step_index(j, STEP_RESTORE);
+    const char *vdev = NULL, *why = NULL;
+    struct domain d;
+    int rc;
+
+    *yes_r = false;
+    if (begun >= (long)step_index(j, STEP_UNPAUSE))
+        return 0;
+    rc = domain_look(j->st->domain, &d, e);
+    if (rc < 0)
+        return -1;
+    if (rc > 0 && restored && is_half_restored(j, &d))
+        return 0;
+    if (rc > 0)
+        why = "the domain was started since";
+    else if (disk_check_free(&j->s, NULL, false, e) || use_find(j, &vdev, e))
+        return -1;
+    else if (vdev)
+        why = "its disks were used since, or that cannot be ruled out";
+    if (!why)
+        return 0;
+    say_left(j, begun, why);
+    *yes_r = true;
+    return end_left(j, begun, e);
 }
 
 static int apply(struct job *j, const struct step *step, struct err *e)
 {
-    return disk_apply(&j->s.disks[step->disk], e);
+    if (disk_apply(&j->s.disks[step->disk], e))
+        return -1;
+    return use_seal_disk(j, step->disk, e);
 }
 
-/*
- * What a restore that was cut short left.  A paused domain with the
- * snapshot's uuid has not run yet; any other one is somebody's, who started
- * it while the revert was unfinished.
- */
+/* What a restore that was cut short left has not run yet. */
 static int clear_half_restored(struct job *j, struct err *e)
 {
     struct domain d;
-    int rc = domain_look(j->s.domain.name, &d, e);
+    int rc = domain_look(j->st->domain, &d, e);
 
     if (rc <= 0)
         return rc;
-    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid))
+    if (is_half_restored(j, &d))
         return domain_destroy(d.domid, e);
     return err_set(e, SNAP_NEEDS_USER, "domain %s was started while its "
-                   "revert to %s was unfinished: shut it down, then run "
-                   "'xl snapshot-revert %s %s'", j->s.domain.name,
-                   j->s.name, j->s.domain.name, j->s.name);
+                   "revert to '%s' was unfinished: shut it down, then run "
+                   "'xl snapshot-revert %s %s'", j->st->domain,
+                   j->s.name, j->st->domain, j->s.name);
 }
 
 static int restore(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
-    return clear_half_restored(j, e) ? -1 :
-           step_restore_paused(j, STORE_COMMITTED, e);
+    if (clear_half_restored(j, e))
+        return -1;
+    return step_restore_paused(j, STORE_COMMITTED, e);
 }
 
 /*
@@ -72,18 +248,17 @@ static int restore(struct job *j, const struct step *step, struct err *e)
 static int unpause(struct job *j, const struct step *step, struct err *e)
 {
     struct domain d;
-    int rc = domain_look(j->s.domain.name, &d, e);
+    int rc = domain_look(j->st->domain, &d, e);
 
     (void)step;
     if (!rc)
-        report_note(j->rep, "domain %s does not run: it ended when it was "
-                    "back at snapshot %s; 'xl create' starts it from its "
-                    "disks, 'xl snapshot-revert %s %s' from the snapshot",
-                    j->s.domain.name, j->s.name, j->s.domain.name, j->s.name);
+        report_note(j->rep, "domain %s does not run: it ended when it had been "
+                    "reverted to '%s'; 'xl create' starts it from its disks, "
+                    "'xl snapshot-revert %s %s' from the snapshot",
+                    j->st->domain, j->s.name, j->st->domain, j->s.name);
     if (rc <= 0)
         return rc;
-    if (d.state == DOMAIN_PAUSED && !strcmp(d.uuid, j->s.domain.uuid) &&
-        domain_unpause(d.domid, e))
+    if (is_half_restored(j, &d) && domain_unpause(d.domid, e))
         return -1;
     if (j->stopped_ms)
         j->downtime_ms = clock_ms() - j->stopped_ms;
@@ -91,7 +266,10 @@ static int unpause(struct job *j, const struct step *step, struct err *e)
 }
 
 const struct step_ops steps_revert[STEP_COUNT] = {
-    [STEP_DESTROY] = { .act = destroy, .happened = destroy_happened },
+    [STEP_READY] = { .act = ready, .undo = ready_undo },
+    [STEP_DESTROY] = { .act = destroy, .undo = destroy_undo,
+                       .happened = destroy_happened,
+                       .superseded = destroy_superseded },
     [STEP_APPLY] = { .act = apply },
     [STEP_RESTORE] = { .act = restore },
     [STEP_UNPAUSE] = { .act = unpause },

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sys/err.h"
 #include "sys/interrupt.h"
@@ -83,17 +84,15 @@ static int rollback(struct job *j, long last, struct err *e)
     return -1;
 }
 
-static bool committed(struct job *j, long begun, bool *yes_r, struct err *e)
+static int is_committed(struct job *j, long begun, bool *yes_r,
+                        struct err *e)
 {
     const struct plan *p = &j->plan;
-    int happened;
 
     *yes_r = begun > (long)p->commit;
     if (begun != (long)p->commit)
-        return true;
-    happened = steps_find(p->steps[p->commit].verb)->happened(j, e);
-    *yes_r = happened > 0;
-    return happened >= 0;
+        return 0;
+    return steps_find(p->steps[p->commit].verb)->happened(j, yes_r, e);
 }
 
 static int unfinished(struct job *j, const char *what, const char *text,
@@ -101,37 +100,58 @@ static int unfinished(struct job *j, const char *what, const char *text,
 {
     char *why = mem_strdup(text);
 
-    err_set(e, SNAP_NEEDS_USER, "%s %s of domain %s %s: %s; mend this, then "
-            "any snapshot command on the domain but snapshot-list tries "
-            "again", job_op_name(j->op), j->s.name, j->s.domain.name, what,
-            why);
+    err_set(e, SNAP_NEEDS_USER, "the %s of snapshot '%s' of domain %s %s: %s; "
+            "the next snapshot command on the domain tries again, 'xl "
+            "snapshot-recover --give-up %s' ends it", job_op_name(j->op),
+            j->s.name, j->st->domain, what, why, j->st->domain);
     free(why);
+    return -1;
+}
+
+/* Completes what was interrupted, unless the user's own work is in its place. */
+static int complete(struct job *j, struct journal *log, long begun,
+                    enum txn_end *end_r, struct err *e)
+{
+    const struct step_ops *ops =
+        steps_find(j->plan.steps[j->plan.commit].verb);
+    struct err why;
+    bool superseded = false;
+    size_t at;
+
+    if (ops->superseded && ops->superseded(j, begun, &superseded, &why))
+        return unfinished(j, "cannot be completed", why.text, e);
+    if (superseded) {
+        *end_r = TXN_DROPPED;
+        return 0;
+    }
+    *end_r = TXN_COMPLETED;
+    if (!forward(j, log, (size_t)begun, &at, &why))
+        return 0;
+    if (why.status != SNAP_NEEDS_USER)
+        return unfinished(j, "cannot be completed", why.text, e);
+    *e = why;
     return -1;
 }
 
 /*
  * The one end of a failed or crashed operation.  0 if everything is as
- * before or complete; *done_r tells which.
+ * before or complete; *end_r tells which.
  */
 static int settle(struct job *j, struct journal *log, long begun,
-                  bool recovering, bool *done_r, struct err *e)
+                  bool recovering, enum txn_end *end_r, struct err *e)
 {
     struct err why;
-    size_t at;
+    bool done;
 
+    *end_r = TXN_UNDONE;
     interrupt_defer(true);
-    if (!committed(j, begun, done_r, &why))
+    if (is_committed(j, begun, &done, &why))
         return unfinished(j, "is unfinished", why.text, e);
-    if (*done_r && !recovering)
+    if (done && !recovering)
         return unfinished(j, "is unfinished", e->text, e);
-    if (*done_r && forward(j, log, (size_t)begun, &at, &why)) {
-        if (why.status == SNAP_NEEDS_USER) {
-            *e = why;
-            return -1;
-        }
-        return unfinished(j, "cannot be completed", why.text, e);
-    }
-    if (!*done_r && rollback(j, begun, &why))
+    if (done && complete(j, log, begun, end_r, e))
+        return -1;
+    if (!done && rollback(j, begun, &why))
         return unfinished(j, "failed and cannot be undone", why.text, e);
     if (journal_end(log, &why))
         return unfinished(j, "left its journal", why.text, e);
@@ -143,13 +163,14 @@ int txn_run(struct job *j, struct err *e)
     json_object *header = job_to_json(j);
     struct journal log;
     struct err why;
-    bool done;
+    enum txn_end end;
     size_t at = 0;
     int rc = journal_start(j->st, header, &log, e);
 
     json_object_put(header);
     if (rc)
         return -1;
+    j->log = &log;
     if (!forward(j, &log, 0, &at, e)) {
         rc = journal_end(&log, e);
         if (rc)
@@ -157,49 +178,113 @@ int txn_run(struct job *j, struct err *e)
     } else {
         rc = -1;
         why = *e;
-        if (settle(j, &log, (long)at, false, &done, &why))
+        if (settle(j, &log, (long)at, false, &end, &why))
             *e = why;
     }
+    j->log = NULL;
     journal_close(&log);
     interrupt_defer(false);
     return rc;
 }
 
-int txn_recover(struct store *st, const struct reporter *rep, enum op *op_r,
-                char **name_r, struct err *e)
+/* A journal without a name is of before a domain could be renamed. */
+static bool is_of_domain(const struct job *j)
+{
+    const char *name = j->domain ? j->domain : j->s.domain.name;
+
+    return !strcmp(name, j->st->domain);
+}
+
+/* Reads the journal; *log is open after 0. */
+static int load(struct store *st, struct job *j, struct journal *log,
+                long *begun_r, struct err *e)
+{
+    struct journal_content c;
+    int rc = -1;
+
+    if (journal_read(st, log, &c, e))
+        return -1;
+    if (job_parse(c.header, STORE_JOURNAL, j, e))
+        goto out;
+    j->notes = c.notes;
+    c.notes = NULL;
+    j->log = log;
+    job_take_notes(j);
+    *begun_r = c.begun;
+    if (c.begun >= (long)j->plan.n || !is_of_domain(j) ||
+        !steps_find(j->plan.steps[j->plan.commit].verb)->happened)
+        err_set(e, SNAP_NEEDS_USER, "%s/" STORE_JOURNAL " is damaged: it is "
+                "not one of an operation on domain %s; 'xl snapshot-recover "
+                "--give-up %s' puts it aside", st->path, st->domain,
+                st->domain);
+    else
+        rc = 0;
+
+out:
+    json_object_put(c.header);
+    json_object_put(c.notes);
+    return rc;
+}
+
+static void say_end(const struct reporter *rep, const struct job *j,
+                    enum txn_end end)
+{
+    static const char *const words[] = {
+        [TXN_UNDONE] = "undone", [TXN_COMPLETED] = "completed",
+    };
+
+    if (end != TXN_DROPPED)
+        report_note(rep, "recovery: an interrupted %s of snapshot '%s' of "
+                    "domain %s was %s", job_op_name(j->op), j->s.name,
+                    j->st->domain, words[end]);
+}
+
+int txn_recover(struct store *st, const struct reporter *rep,
+                struct txn_pending *pending_r, struct err *e)
 {
     struct job j = { .st = st, .rep = rep };
     struct journal log = { .fd = -1 };
-    json_object *header = NULL;
-    bool done = false;
+    enum txn_end end;
     long begun;
     int rc = -1;
 
-    *op_r = OP_COUNT;
-    *name_r = NULL;
+    memset(pending_r, 0, sizeof(*pending_r));
+    pending_r->op = OP_COUNT;
     if (!journal_exists(st))
         return 0;
-    if (journal_read(st, &log, &header, &begun, e) ||
-        job_parse(header, STORE_JOURNAL, &j, e))
-        goto out;
-    *op_r = j.op;
-    *name_r = mem_strdup(j.s.name);
-    if (begun >= (long)j.plan.n || strcmp(j.s.domain.name, st->domain) ||
-        !steps_find(j.plan.steps[j.plan.commit].verb)->happened) {
-        err_set(e, SNAP_NEEDS_USER, "%s/" STORE_JOURNAL " is damaged: it is "
-                "not one of an operation on domain %s", st->path, st->domain);
-        goto out;
+    if (!load(st, &j, &log, &begun, e)) {
+        pending_r->op = j.op;
+        pending_r->name = mem_strdup(j.s.name);
+        rc = settle(&j, &log, begun, true, &end, e);
+        if (!rc)
+            say_end(rep, &j, end);
     }
-    rc = settle(&j, &log, begun, true, &done, e);
-    if (!rc)
-        report_note(rep, "recovery: an interrupted %s of snapshot %s of "
-                    "domain %s was %s", job_op_name(j.op), j.s.name,
-                    st->domain, done ? "completed" : "undone");
-
-out:
     interrupt_defer(false);
     journal_close(&log);
-    json_object_put(header);
+    job_free(&j);
+    return rc;
+}
+
+int txn_give_up(struct store *st, const struct reporter *rep, struct err *e)
+{
+    struct job j = { .st = st, .rep = rep };
+    struct journal log = { .fd = -1 };
+    char when[sizeof("20261123T010203Z")];
+    time_t now = time(NULL);
+    struct err why;
+    long begun;
+    int rc = 0;
+
+    strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", gmtime(&now));
+    interrupt_defer(true);
+    if (load(st, &j, &log, &begun, &why))
+        report_note(rep, "warning: %s", why.text);
+    else
+        rc = steps_give_up(&j, begun, e);
+    if (!rc)
+        rc = journal_give_up(st, when, e);
+    interrupt_defer(false);
+    journal_close(&log);
     job_free(&j);
     return rc;
 }

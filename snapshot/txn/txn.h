@@ -27,14 +27,33 @@
  */
 int txn_run(struct job *j, struct err *e);
 
+/* How an interrupted operation ended. */
+enum txn_end {
+    TXN_UNDONE,
+    TXN_COMPLETED,
+    TXN_DROPPED,            /* the user's own work stands in its place */
+};
+
+/* What is unfinished, as far as that could be read. */
+struct txn_pending {
+    enum op op;             /* OP_COUNT: nothing, or nobody knows */
+    char *name;             /* of the snapshot, the caller's to free; or NULL */
+};
+
 /*
  * Undoes or completes what the journal of the store holds, and says so in
  * one note; 0 also if there is none.  Interrupted, it can be run again.
- * With -1, *op_r and *name_r (the caller's to free) tell what is unfinished,
- * if that could be read.
  */
-int txn_recover(struct store *st, const struct reporter *rep, enum op *op_r,
-                char **name_r, struct err *e);
+int txn_recover(struct store *st, const struct reporter *rep,
+                struct txn_pending *pending_r, struct err *e);
+
+/*
+ * Ends what can be neither completed nor undone: the guest and its monitor get
+ * running, our jobs in QEMU end, the journal and unfinished directories are
+ * set aside, and nothing is removed.  Says for each disk what that means.  -1
+ * if somebody else holds a disk, or the guest does not get running.
+ */
+int txn_give_up(struct store *st, const struct reporter *rep, struct err *e);
 
 #endif
 

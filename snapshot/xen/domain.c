@@ -345,6 +345,22 @@ int domain_check_config(const char *json, struct err *e)
     return 0;
 }
 
+int domain_need_memory(const char *json, uint64_t *kib_r, struct err *e)
+{
+    libxl_domain_config config;
+    int rc;
+
+    libxl_domain_config_init(&config);
+    rc = libxl_domain_config_from_json(ctx, &config, json);
+    if (!rc)
+        rc = libxl_domain_need_memory(ctx, &config, INVALID_DOMID, kib_r);
+    libxl_domain_config_dispose(&config);
+    if (rc)
+        return err_set(e, SNAP_FAILED, "libxl cannot tell the memory that the "
+                       "domain needs: error %d", rc);
+    return 0;
+}
+
 int domain_free_memory(uint64_t *kib_r, struct err *e)
 {
     int rc = libxl_get_free_memory(ctx, kib_r);

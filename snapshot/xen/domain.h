@@ -116,6 +116,8 @@ int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
 
 /* libxl can read this configuration (libxl_domain_config_from_json()). */
 int domain_check_config(const char *json, struct err *e);
+/* Memory that a domain of this configuration takes. */
+int domain_need_memory(const char *json, uint64_t *kib_r, struct err *e);
 /* Memory that a new domain could have. */
 int domain_free_memory(uint64_t *kib_r, struct err *e);
 /* Xen's version, for the record; the caller's to free. */

@@ -79,27 +79,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct job j = { 0 };
     struct journal log;
-    json_object *o, *out;
+    struct journal_content c;
+    json_object *out;
     struct err e;
-    long begun;
 
     begin();
     put_file(data, len);
-    if (journal_read(&st, &log, &o, &begun, &e)) {
-        fuzz_demand(!o && e.status == SNAP_NEEDS_USER, "status 4");
+    if (journal_read(&st, &log, &c, &e)) {
+        fuzz_demand(!c.header && e.status == SNAP_NEEDS_USER, "status 4");
         return 0;
     }
-    fuzz_demand(begun >= -1, "a step, or none");
-    if (!job_parse(o, "fuzz", &j, &e)) {
+    fuzz_demand(c.begun >= -1, "a step, or none");
+    if (!job_parse(c.header, "fuzz", &j, &e)) {
         fuzz_demand(j.plan.n && j.plan.commit < j.plan.n,
                     "the commit point is a step");
         out = job_to_json(&j);
         json_object_put(out);
+        j.notes = c.notes;
+        c.notes = NULL;
+        job_take_notes(&j);
         job_free(&j);
     } else {
         fuzz_demand(e.status == SNAP_NEEDS_USER, "status 4");
     }
     journal_close(&log);
-    json_object_put(o);
+    json_object_put(c.header);
+    json_object_put(c.notes);
     return 0;
 }

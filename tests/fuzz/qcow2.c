@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     else
         fuzz_demand(!b.path && strstr(e.text, path) != NULL,
                     "the error names the image");
-    free(b.path);
+    qcow2_backing_free(&b);
     free(path);
     close(fd);
     return 0;

@@ -31,12 +31,11 @@ static void put_journal(const char *header, const char *record)
 static json_object *journal_doc(enum op op)
 {
     struct job j = { .op = op, .domid = 7 };
-    struct err problems = { 0 };
     json_object *o;
 
     fixture_snapshot("a", NULL, &j.s);
     if (op == OP_REVERT)
-        plan_revert(&j.s, NULL, false, true, &j.plan, &problems);
+        plan_revert(&j.s, false, &j.plan);
     else if (op == OP_PROTECT)
         plan_protect(&j.plan);
     else

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
-
 /* Which kind of snapshot a disk gets, and the layers of external ones. */
 
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "snapshot/disk/disk.h"
+#include "snapshot/disk/kind.h"
 #include "snapshot/image/image.h"
 #include "snapshot/image/layer.h"
 #include "snapshot/sys/mem.h"
@@ -16,6 +16,9 @@
 #include "tests/unit/unit.h"
 
 #define UNIQUE "0badcafe"
+
+static const struct disk_others external_ones = { { "external" }, 1, NULL };
+static const struct disk_others internal_ones = { { "internal" }, 1, NULL };
 
 static const struct choice {
     const char *format, *backend;
@@ -27,7 +30,7 @@ static const struct choice {
     /* what each gets if nobody asks */
     { "qcow2", "qdisk", MEDIUM_FILE, { 0 }, "internal", NULL },
     { "qcow2", "qdisk", MEDIUM_FILE, { .cold = true }, "internal", NULL },
-    { "qcow2", "qdisk", MEDIUM_FILE, { .has_external = true }, "external",
+    { "qcow2", "qdisk", MEDIUM_FILE, { .others = &external_ones }, "external",
       NULL },
     { "raw", "phy", MEDIUM_FILE, { 0 }, "copy", NULL },
     { "raw", "qdisk", MEDIUM_FILE, { .cold = true }, "copy", NULL },
@@ -48,10 +51,10 @@ static const struct choice {
     { "raw", "phy", MEDIUM_FILE, { .type = "magic" }, NULL, "no such type" },
     /* one kind would lose the other at a revert */
     { "qcow2", "qdisk", MEDIUM_FILE,
-      { .type = "internal", .has_external = true }, NULL,
+      { .type = "internal", .others = &external_ones }, NULL,
       "has external snapshots" },
     { "qcow2", "qdisk", MEDIUM_FILE,
-      { .type = "external", .has_internal = true }, NULL,
+      { .type = "external", .others = &internal_ones }, NULL,
       "has internal snapshots" },
 };
 
@@ -138,20 +141,21 @@ static void layers(void)
     check_ok(layer_create(mid, base, 1 << 20, &e), &e, "a layer on a base");
     check(!stat(mid, &st) && (st.st_mode & 07777) == 0640,
           "has the mode of what it stands on");
-    check_ok(layer_create(mid, base, 1 << 20, &e), &e, "and can be made anew");
+    check_err(layer_create(mid, base, 1 << 20, &e), &e, SNAP_FAILED,
+              "File exists", "and nothing that is there is replaced");
     check_ok(layer_create(top, mid, 1 << 20, &e), &e, "another one on it");
     check(!layer_chain(top, &chain, &n, &e) && n == 3 &&
           !strcmp(chain[0], top) && !strcmp(chain[2], base),
           "the chain is read");
     layer_free_chain(chain, n);
-    check_ok(layer_pull(top, base, &e), &e, "a pull from the middle one");
+    check_ok(layer_pull(top, base, "qcow2", &e), &e, "a pull from the middle one");
     check(!layer_backing(top, &below, &e) && below && !strcmp(below, base),
           "stands on the base then");
     free(below);
     check_ok(layer_unlink(mid, &e), &e, "the middle one can go");
     check_ok(layer_unlink(mid, &e), &e, "twice");
     check_ok(layer_commit(top, &e), &e, "a commit to the base");
-    check_ok(layer_pull(top, NULL, &e), &e, "a pull of all");
+    check_ok(layer_pull(top, NULL, NULL, &e), &e, "a pull of all");
     check(!layer_backing(top, &below, &e) && !below, "stands on nothing");
     if (symlink(base, mid))
         abort();

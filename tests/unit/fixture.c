@@ -2,8 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot/disk/disk.h"
 #include "snapshot/sys/mem.h"
 #include "tests/unit/fixture.h"
+
+/* The records of disks are read by their kinds. */
+__attribute__((constructor)) static void know_kinds(void)
+{
+    disk_init();
+}
 
 char *fixture_text(const char *name, const char *parent)
 {

@@ -38,20 +38,26 @@ static void write_journal(size_t nbegins)
     json_object_put(o);
 }
 
+static void put(struct journal_content *c)
+{
+    json_object_put(c->header);
+    json_object_put(c->notes);
+}
+
 /* The last step that may have started, -100 on failure. */
 static long begun(struct err *e)
 {
-    json_object *o = NULL, *want;
+    struct journal_content c;
+    json_object *want;
     struct journal j;
     long n;
 
-    if (journal_read(&st, &j, &o, &n, e))
-        return o || j.fd >= 0 ? -200 : -100;
+    if (journal_read(&st, &j, &c, e))
+        return c.header || j.fd >= 0 ? -200 : -100;
     want = header();
-    if (!json_object_equal(o, want))
-        n = -300;
+    n = json_object_equal(c.header, want) ? c.begun : -300;
     json_object_put(want);
-    json_object_put(o);
+    put(&c);
     journal_close(&j);
     return n;
 }
@@ -79,17 +85,46 @@ static void records(void)
 
 static void goes_on(void)
 {
-    json_object *o;
+    struct journal_content c;
     struct journal j;
     struct err e;
-    long n;
 
     write_journal(2);
-    check(!journal_read(&st, &j, &o, &n, &e) && n == 3 &&
+    check(!journal_read(&st, &j, &c, &e) && c.begun == 3 &&
           !journal_begin(&j, 4, 4, &e), "after a crash it is written on");
     journal_close(&j);
-    json_object_put(o);
+    put(&c);
     check(begun(&e) == 4, "and read again");
+}
+
+/* Facts beside the steps; the latest counts. */
+static void notes(void)
+{
+    static const char *const texts[] = {
+        "{\"a\":1,\"b\":\"x\"}", "{\"b\":\"y\"}",
+    };
+    struct journal_content c;
+    struct journal j;
+    struct err e;
+    size_t i;
+
+    write_journal(2);
+    check(!journal_read(&st, &j, &c, &e) &&
+          json_object_object_length(c.notes) == 0, "no note at first");
+    put(&c);
+    for (i = 0; i < 2; i++) {
+        json_object *note = json_tokener_parse(texts[i]);
+
+        check_ok(journal_note(&j, note, &e), &e, "a note is written");
+        json_object_put(note);
+    }
+    journal_close(&j);
+    check(!journal_read(&st, &j, &c, &e) && c.begun == 3 &&
+          json_number(c.notes, "a") == 1 &&
+          !strcmp(json_text(c.notes, "b"), "y"),
+          "notes are read as one, a later one's member replaces an earlier's");
+    put(&c);
+    journal_close(&j);
 }
 
 /* What a power cut leaves of an append. */
@@ -117,14 +152,13 @@ static void torn(void)
     check(all, "a last record cut at any byte has not begun");
     unit_put(file, text, len - 3);
     {
+        struct journal_content c;
         struct journal j;
-        json_object *o;
-        long n;
 
-        check(!journal_read(&st, &j, &o, &n, &e) && n == 3 &&
+        check(!journal_read(&st, &j, &c, &e) && c.begun == 3 &&
               !journal_begin(&j, 9, 9, &e), "the torn end is cut off");
         journal_close(&j);
-        json_object_put(o);
+        put(&c);
     }
     check(begun(&e) == 9, "so that the next record is whole");
     free(text);
@@ -312,6 +346,7 @@ int main(void)
     before = unit_open_fds();
     records();
     goes_on();
+    notes();
     torn();
     zeroes();
     damage();

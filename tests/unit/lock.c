@@ -408,8 +408,8 @@ static int leaver(struct race *r)
 
 static void leaving_at_once(struct race *r)
 {
-    check(run_race(leaver, r, 2), "two who share a lock leave at once, %d "
-          "times: no file is left", LEAVINGS);
+    check(run_race(leaver, r, 2), "two who share a lock leave at once, %d times: "
+          "no file is left", LEAVINGS);
 }
 
 int main(void)

@@ -18,8 +18,7 @@
 static int attach(int control, int file, uint64_t offset, char **path_r)
 {
     struct loop_info64 info = {
-        .lo_offset = offset,
-        .lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_PARTSCAN,
+        .lo_offset = offset, .lo_flags = LO_FLAGS_AUTOCLEAR,
     };
     int n = ioctl(control, LOOP_CTL_GET_FREE), fd;
 

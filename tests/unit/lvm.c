@@ -10,6 +10,7 @@
 
 #include "snapshot/disk/cow.h"
 #include "snapshot/disk/disk.h"
+#include "snapshot/disk/kind.h"
 #include "snapshot/sys/mem.h"
 #include "snapshot/sys/name.h"
 #include "snapshot/disk/volume.h"
@@ -194,7 +195,7 @@ static int take(struct snapshot_disk *d, struct err *e)
 
     if (!rc)
         rc = disk_prepare(&h, d, e) || disk_capture(&h, &s, e) ||
-             disk_record(&h, d, e) ? -1 : 0;
+             disk_finish(&h, d, e) ? -1 : 0;
     disk_host_close(&h);
     return rc;
 }
@@ -523,6 +524,7 @@ static void verified(bool thin)
 
 static void verified_thin(void)
 {
+    struct disk_host h = { .force = true };
     struct snapshot_disk a;
     struct err e;
 
@@ -543,7 +545,9 @@ static void verified_thin(void)
     cannot_go_back(&a, "is not there");
     unit_remove(lvm);
     mkdir(lvm, 0700);
-    check(!undo(&a, &e), "the group is gone, and with it the snapshot");
+    check_err(undo(&a, &e), &e, SNAP_FAILED, "is not there: bring it back",
+              "a group that is out of sight may come back");
+    check(!disk_remove(&h, &a, &e), "with --force it is gone for good");
     drop(&a);
 }
 

@@ -43,7 +43,7 @@ static void make(unsigned version, const char *name, const char *format)
     memcpy(image + at + 8, format, strlen(format));
 }
 
-static void says(const char *want, bool is_qcow2, const char *what)
+static void says(const char *want, const char *format, const char *what)
 {
     struct qcow2_backing b;
     struct err e;
@@ -51,8 +51,9 @@ static void says(const char *want, bool is_qcow2, const char *what)
     unit_put(path, image, sizeof(image));
     check_ok(qcow2_backing(path, &b, &e), &e, "%s", what);
     check(want ? b.path && !strcmp(b.path, want) : !b.path, "its backing file");
-    check(b.is_qcow2 == is_qcow2, "and that one's format");
-    free(b.path);
+    check(format ? b.format && !strcmp(b.format, format) : !b.format,
+          "and that one's format");
+    qcow2_backing_free(&b);
 }
 
 static void refused(const char *why, const char *what)
@@ -80,17 +81,17 @@ int main(void)
 
     path = unit_path("image");
     make(3, NULL, NULL);
-    says(NULL, false, "an image with nothing behind it");
+    says(NULL, NULL, "an image with nothing behind it");
     make(3, "/base", "qcow2");
-    says("/base", true, "a layer");
+    says("/base", "qcow2", "a layer");
     make(2, "/base", "raw");
-    says("/base", false, "an old image on a raw one");
+    says("/base", "raw", "an old image on a raw one");
     make(2, "/base", NULL);
-    says("/base", true, "an old layer that does not tell the format");
+    says("/base", NULL, "an old layer that does not tell the format");
     make(3, "base", "qcow2");
-    says(next, true, "a relative path");
+    says(next, "qcow2", "a relative path");
     make(3, "nbd://host/base", "raw");
-    says("nbd://host/base", false, "an image on the network");
+    says("nbd://host/base", "raw", "an image on the network");
 
     broken(0, 0, "not a qcow2", "another magic");
     broken(4, 4, "version", "a version of the future");

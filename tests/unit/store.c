@@ -535,8 +535,10 @@ static void not_its_own(void)
     store_close(&st);
     check(!store_open(&st, root, "g2", true, &e), "another domain's store");
     put_snapshot(&st, "a", NULL);
-    check_err(store_load(&st, STORE_COMMITTED, "a", &s, &e), &e, SNAP_FAILED,
-              "'domain.name' is 'g1'", "a snapshot of another domain");
+    check(!store_load(&st, STORE_COMMITTED, "a", &s, &e) &&
+          !strcmp(s.domain.name, "g1"),
+          "a snapshot of a domain that was called otherwise then");
+    meta_free(&s);
     store_close(&st);
     unit_remove(root);
     free(json);

@@ -4,6 +4,7 @@
  * a child process that ends in the middle.
  */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ static struct world {
     unsigned records[STEP_COUNT];   /* of the journal when the act ran */
     struct { enum verb verb; enum fate fate; } act, undo;
     bool probe_fails;
+    bool superseded, held, given_up;
     int signal_at;                  /* verb whose act raises SIGTERM, or -1 */
 } *world;
 
@@ -94,12 +96,33 @@ static int undo(struct job *j, const struct step *step, struct err *e)
                   world->undo.fate : NONE, e);
 }
 
-static int happened(struct job *j, struct err *e)
+static int happened(struct job *j, bool *yes_r, struct err *e)
 {
     (void)j;
     if (world->probe_fails)
         return err_set(e, SNAP_FAILED, "cannot tell");
-    return world->done[STEP_PUBLISH];
+    *yes_r = world->done[STEP_PUBLISH];
+    return 0;
+}
+
+/* The user's own work is in the place of the operation's. */
+static int superseded(struct job *j, long begun, bool *yes_r, struct err *e)
+{
+    (void)j;
+    (void)begun;
+    (void)e;
+    *yes_r = world->superseded;
+    return 0;
+}
+
+int steps_give_up(struct job *j, long begun, struct err *e)
+{
+    (void)j;
+    (void)begun;
+    if (world->held)
+        return err_set(e, SNAP_FAILED, "somebody holds a disk");
+    world->given_up = true;
+    return 0;
 }
 
 const struct step_ops *steps_find(enum verb v)
@@ -108,7 +131,9 @@ const struct step_ops *steps_find(enum verb v)
     static const struct step_ops joined = {
         .act = act, .undo = undo, .joined = true,
     };
-    static const struct step_ops commit = { .act = act, .happened = happened };
+    static const struct step_ops commit = {
+        .act = act, .happened = happened, .superseded = superseded,
+    };
     static const struct step_ops forward = { .act = act };
 
     return v == STEP_PUBLISH ? &commit :
@@ -163,17 +188,17 @@ static void keep_note(void *arg, const char *line)
 static int recover(struct err *e)
 {
     static const struct reporter rep = { .note = keep_note };
-    char *name = NULL;
-    enum op op;
+    struct txn_pending pending;
     int rc;
 
     notes = 0;
     note[0] = '\0';
     memset(e, 0, sizeof(*e));
-    rc = txn_recover(&st, &rep, &op, &name, e);
-    if (rc && name && (op != OP_CREATE || strcmp(name, "snap1")))
+    rc = txn_recover(&st, &rep, &pending, e);
+    if (rc && pending.name &&
+        (pending.op != OP_CREATE || strcmp(pending.name, "snap1")))
         rc = -2;
-    free(name);
+    free(pending.name);
     return rc;
 }
 
@@ -289,7 +314,7 @@ static void late_failures(void)
         reset();
         world->act.verb = steps[i];
         world->act.fate = FAIL_AFTER;
-        if (!is_err(run(&e), &e, SNAP_NEEDS_USER, "create snap1 of domain g1 "
+        if (!is_err(run(&e), &e, SNAP_NEEDS_USER, "the create of snapshot 'snap1' of domain g1 "
                     "is unfinished: no ") || !journal_exists(&st) ||
             strchr(world->log, '-') == world->log)
             all = false;
@@ -390,6 +415,59 @@ static void undo_fails(void)
     world->undo.fate = NONE;
     check(!recover(&e) && !done() && !journal_exists(&st) &&
           strstr(note, "undone"), "and can once it is mended");
+}
+
+/* The user worked on while the operation was unfinished. */
+static void superseded_by_user(void)
+{
+    struct err e;
+
+    reset();
+    world->act.verb = STEP_SET_CURRENT;
+    world->act.fate = FAIL_BEFORE;
+    run(&e);
+    world->act.fate = NONE;
+    world->superseded = true;
+    world->log[0] = '\0';
+    check(!recover(&e) && !world->log[0] && !journal_exists(&st),
+          "what the user's work has replaced is neither completed nor undone");
+}
+
+static bool has_given_up(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *de;
+    bool found = false;
+
+    while (dir && !found && (de = readdir(dir)))
+        found = !strncmp(de->d_name, STORE_GIVEN_UP, strlen(STORE_GIVEN_UP));
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+static void given_up(void)
+{
+    static const struct reporter rep = { .note = keep_note };
+    struct err e;
+    char *path;
+
+    reset();
+    world->act.verb = STEP_SET_CURRENT;
+    world->act.fate = FAIL_BEFORE;
+    run(&e);
+    world->held = true;
+    check_err(txn_give_up(&st, &rep, &e), &e, SNAP_FAILED, "holds a disk",
+              "nothing is given up while somebody holds a disk");
+    check(journal_exists(&st), "and the journal stays");
+    world->held = false;
+    world->log[0] = '\0';
+    check(!txn_give_up(&st, &rep, &e) && world->given_up &&
+          !world->log[0] && !journal_exists(&st),
+          "what is given up ends without its steps");
+    path = unit_path("store/g1");
+    check(has_given_up(path), "its journal is kept aside");
+    free(path);
 }
 
 static void probe_fails(void)
@@ -495,10 +573,9 @@ static void hostile(void (*change_job)(struct job *j), long begin,
 
 static void other_domain(struct job *j)
 {
-    json_object *domain;
+    static struct store other = { .domain = (char *)"g2" };
 
-    json_object_object_get_ex(j->s.raw, "domain", &domain);
-    json_add_str(domain, "name", "g2");
+    j->st = &other;
 }
 
 static void other_commit(struct job *j)
@@ -546,6 +623,8 @@ int main(void)
     crashes();
     crashes_twice();
     undo_fails();
+    superseded_by_user();
+    given_up();
     probe_fails();
     signals();
     no_journal();
