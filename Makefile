@@ -29,7 +29,7 @@ XEN_LIBS = $(shell pkg-config --libs $(XEN_PKGS) 2>/dev/null)
 
 # What needs Xen to link; the tests put their own in its place.
 XEN_SRCS = snapshot/xen/domain.c snapshot/cfg.c front/ctx.c
-FRONT_SRCS = front/main.c front/cmdtable.c xl_snapshot.c
+FRONT_SRCS = front/main.c front/cmdtable.c $(SNAPSHOT_CLI)
 ENGINE_SRCS = $(filter-out $(XEN_SRCS) $(FRONT_SRCS),$(SNAPSHOT_SRCS))
 
 objs = $(patsubst %.c,$(BUILD)/%.o,$(1))

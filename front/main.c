@@ -17,39 +17,119 @@
 xentoollog_level minmsglevel = minmsglevel_default;
 int dryrun_only;
 
-static const struct cmd_spec *lookup(const char *command)
+static bool begins(const char *text, const char *with)
+{
+    return !strncmp(text, with, strlen(with));
+}
+
+/*
+ * As xl: a command by its name, or by the beginning of it that no other has.
+ * *n_r is how many begin so.
+ */
+static const struct cmd_spec *lookup(const char *command, unsigned *n_r)
+{
+    const struct cmd_spec *found = NULL;
+    int i;
+
+    *n_r = 0;
+    for (i = 0; i < cmdtable_len; i++) {
+        const struct cmd_spec *spec = &cmd_table[i];
+
+        if (!strcmp(spec->cmd_name, command)) {
+            *n_r = 1;
+            return spec;
+        }
+        if (begins(spec->cmd_name, command)) {
+            ++*n_r;
+            found = spec;
+        }
+    }
+    if (*n_r == 1)
+        return found;
+    return NULL;
+}
+
+/* A line for each command that begins so. */
+static void list_commands(const char *beginning)
 {
     int i;
 
     for (i = 0; i < cmdtable_len; i++)
-        if (!strcmp(cmd_table[i].cmd_name, command))
-            return &cmd_table[i];
-    return NULL;
+        if (begins(cmd_table[i].cmd_name, beginning))
+            printf(" %-19s %s\n", cmd_table[i].cmd_name,
+                   cmd_table[i].cmd_desc);
 }
 
 void help(const char *command)
 {
-    const struct cmd_spec *spec = command ? lookup(command) : NULL;
-    int i;
+    const struct cmd_spec *spec = NULL;
+    unsigned n;
 
-    if (spec) {
-        printf("Usage: xl [-vfN] %s %s\n\n%s.\n\n", spec->cmd_name,
-               spec->cmd_usage, spec->cmd_desc);
-        printf("Options:\n\n%s\n", spec->cmd_option);
+    if (command)
+        spec = lookup(command, &n);
+    if (!spec) {
+        list_commands(command ? command : "");
         return;
     }
-    for (i = 0; i < cmdtable_len; i++)
-        printf(" %-19s %s\n", cmd_table[i].cmd_name, cmd_table[i].cmd_desc);
+    printf("Usage: xl [-v%s] %s %s\n\n%s.\n\n", spec->can_dryrun ? "N" : "",
+           spec->cmd_name, spec->cmd_usage, spec->cmd_desc);
+    printf("Options:\n\n%s\n", spec->cmd_option);
 }
 
-static int bad_option(const char *command)
+/* 2, with what the word could have meant. */
+static int no_command(const char *word, unsigned n)
 {
-    if (optopt)
-        fprintf(stderr, "xl %s: option '-%c' is not known or lacks its "
-                "argument (see 'xl help %s')\n", command, optopt, command);
-    else
-        fprintf(stderr, "xl %s: an option is not known (see 'xl help %s')\n",
-                command, command);
+    int i;
+
+    fprintf(stderr, "xl: '%s' is %s", word,
+            n ? "ambiguous:" : "not a snapshot command");
+    for (i = 0; n && i < cmdtable_len; i++)
+        if (begins(cmd_table[i].cmd_name, word))
+            fprintf(stderr, " %s", cmd_table[i].cmd_name);
+    fprintf(stderr, "%s\n", n ? "" : " (see 'xl help')");
+    return 2;
+}
+
+/* Names that begin as the word does, as text; "" if there are none. */
+static void find_names(const struct option *longopts, const char *word,
+                       char *text, size_t room)
+{
+    int len = (int)strcspn(word, "=");
+    const struct option *o;
+
+    text[0] = '\0';
+    for (o = longopts; o->name; o++)
+        if (!strncmp(o->name, word + 2, (size_t)len - 2)) {
+            size_t used = strlen(text);
+
+            snprintf(text + used, room - used, " --%s", o->name);
+        }
+}
+
+/*
+ * getopt_long() tells by optopt which option it did not like, or 0: the word
+ * before optind is the name of none, or the beginning of several.
+ */
+static void bad_option(const char *command, const struct option *longopts,
+                       char *const argv[])
+{
+    const char *word = argv[optind - 1];
+    const struct option *o = longopts;
+    char names[512];
+
+    fprintf(stderr, "xl %s: option ", command);
+    while (optopt && o->name && o->val != optopt)
+        o++;
+    if (!optopt) {
+        find_names(longopts, word, names, sizeof(names));
+        fprintf(stderr, "'%s' is %s%s", word, names[0] ? "ambiguous:" :
+                "not known", names);
+    } else if (!o->name) {
+        fprintf(stderr, "'-%c' is not known", optopt);
+    } else {
+        fprintf(stderr, "'%s' %s value", word, o->has_arg ? "needs a" : "takes no");
+    }
+    fprintf(stderr, " (see 'xl help %s')\n", command);
     exit(2);
 }
 
@@ -66,7 +146,7 @@ int def_getopt(int argc, char *const argv[], const char *optstring,
         exit(0);
     }
     if (opt == '?')
-        bad_option(command);
+        bad_option(command, longopts, argv);
     if (opt == -1 && argc - optind < required) {
         fprintf(stderr, "xl %s: %d argument%s needed (see 'xl help %s')\n",
                 command, required, required == 1 ? " is" : "s are", command);
@@ -78,6 +158,7 @@ int def_getopt(int argc, char *const argv[], const char *optstring,
 int main(int argc, char **argv)
 {
     const struct cmd_spec *spec;
+    unsigned n;
     int opt;
 
     while ((opt = getopt(argc, argv, "+vftTN")) != -1) {
@@ -95,13 +176,11 @@ int main(int argc, char **argv)
         help(argc > 1 ? argv[1] : NULL);
         return argc ? EXIT_SUCCESS : 2;
     }
-    spec = lookup(argv[0]);
-    if (!spec) {
-        fprintf(stderr, "xl: '%s' is not a snapshot command\n", argv[0]);
-        return 2;
-    }
+    spec = lookup(argv[0], &n);
+    if (!spec)
+        return no_command(argv[0], n);
     if (spec->modifies && geteuid()) {
-        fprintf(stderr, "xl %s: only root may do that\n", argv[0]);
+        fprintf(stderr, "xl %s: only root may do that\n", spec->cmd_name);
         return EXIT_FAILURE;
     }
     xl_ctx_alloc();

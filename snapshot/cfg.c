@@ -77,15 +77,27 @@ static char *quoted(const char *value)
     return text;
 }
 
+/* What is typed in place of a setting is mostly the rest of a description. */
+static int check_settings(char *const *settings, size_t n, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (!strchr(settings[i], '='))
+            return err_set(e, SNAP_USAGE, "'%s' is not Key=Value; a name has "
+                           "no spaces, and a description is given with -d "
+                           "'TEXT'", settings[i]);
+    return 0;
+}
+
 /* Key=Value as a line of the file; a bare word gets the quotes it needs. */
 static char *setting_line(const char *setting)
 {
     const char *value = strchr(setting, '=');
     char *text, *line;
 
-    if (!value ||
-        (value[1] && (strchr("\"'[", value[1]) ||
-                      !value[1 + strspn(value + 1, "0123456789")])))
+    if (value[1] && (strchr("\"'[", value[1]) ||
+                     !value[1 + strspn(value + 1, "0123456789")]))
         return mem_strdup(setting);
     text = quoted(value + 1);
     line = mem_printf("%.*s=%s", (int)(value - setting), setting, text);
@@ -351,6 +363,17 @@ static int get_number(XLU_Config *config, int key, unsigned max,
     return 0;
 }
 
+/* 1 is what is done by itself. */
+static int get_live(XLU_Config *config, enum snap_live *live, struct err *e)
+{
+    unsigned n = *live != SNAP_LIVE_NO;
+
+    if (get_number(config, KEY_LIVE, 1, &n, e))
+        return -1;
+    *live = n ? SNAP_LIVE_AUTO : SNAP_LIVE_NO;
+    return 0;
+}
+
 static int get_keep(XLU_Config *config, struct retain *keep, struct err *e)
 {
     int rule;
@@ -371,7 +394,7 @@ static int take(XLU_Config *config, struct cfg *c, struct err *e)
         get_string(config, KEY_PATH, &c->path, e) ||
         get_string(config, KEY_MATCH, &c->match, e) ||
         get_mode(config, &c->mode, e) ||
-        get_number(config, KEY_LIVE, 1, &c->live, e) ||
+        get_live(config, &c->live, e) ||
         get_keep(config, &c->keep, e))
         return -1;
     return get_disks(config, c, e);
@@ -408,10 +431,13 @@ static int read_source(const char *text, const char *what, bool lines,
 int cfg_read(const char *file, char *const *settings, size_t nsettings,
              struct cfg *c, struct err *e)
 {
-    char *of_file = NULL, *of_settings = settings_text(settings, nsettings);
+    char *of_file = NULL, *of_settings;
     int rc = -1;
 
     memset(c, 0, sizeof(*c));
+    if (check_settings(settings, nsettings, e))
+        return -1;
+    of_settings = settings_text(settings, nsettings);
     if ((!file || (!read_file(file, &of_file, e) &&
                    !read_source(of_file, file, true, c, e))) &&
         !read_source(of_settings, "command line", false, c, e))

@@ -14,7 +14,7 @@
 struct cfg {
     char *name, *description, *compress, *path;     /* NULL if not given */
     enum snap_mode mode;
-    unsigned live;                          /* 0 or 1 */
+    enum snap_live live;
     struct disk_choice *disks;
     size_t ndisks;
     struct retain keep;

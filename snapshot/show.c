@@ -13,14 +13,17 @@
 #include "sys/mem.h"
 #include "sys/text.h"
 
-/* A table fits this; names longer than NAME_COLUMNS get a line of their own. */
-#define COLUMNS 80
+/* Longer names get a line of their own, where the table is to fit. */
 #define NAME_COLUMNS 25
+/* All but the name and the description. */
+#define OTHER_COLUMNS 45
 #define STATE_COLUMNS 7
 #define DISKS_COLUMNS 5
 
-/* Before the rate is worth printing. */
+/* Before the rate is worth printing, and before the time left is. */
 #define RATE_MS 500
+#define LEFT_MS 3000
+#define LEFT_PERCENT 5
 
 char *show_size(uint64_t bytes)
 {
@@ -50,34 +53,56 @@ char *show_progress(const char *what, uint64_t done, uint64_t total,
                     uint64_t elapsed_ms)
 {
     double rate = elapsed_ms ? (double)done / (double)elapsed_ms : 0;
+    unsigned percent = 0;
     char *text, *left, *more;
 
+    if (total)
+        percent = (unsigned)((double)done * 100 / (double)total);
     text = mem_printf("%s: %" PRIu64 " of %" PRIu64 " MiB (%u%%)", what,
-                      done >> 20, total >> 20,
-                      (unsigned)(total ? (double)done * 100 / (double)total :
-                                 0));
+                      done >> 20, total >> 20, percent);
     if (elapsed_ms < RATE_MS || rate <= 0 || done > total)
         return text;
-    left = show_duration((uint64_t)((double)(total - done) / rate / 1000));
-    more = mem_printf("%s, %.0f MiB/s, %s left", text,
-                      rate * 1000 / (1 << 20), left);
-    free(left);
+    more = mem_printf("%s, %.0f MiB/s", text, rate * 1000 / (1 << 20));
     free(text);
-    return more;
+    /* What the first moments promise means nothing. */
+    if (elapsed_ms < LEFT_MS || percent < LEFT_PERCENT)
+        return more;
+    left = show_duration((uint64_t)((double)(total - done) / rate / 1000));
+    text = mem_printf("%s, %s left", more, left);
+    free(left);
+    free(more);
+    return text;
 }
 
-/* In the format of strftime; "?" for a time that no calendar has. */
-static char *show_time(uint64_t seconds, bool utc)
+enum form { FORM_TABLE, FORM_WHOLE, FORM_UTC };
+
+/* "?" for a time that no calendar has. */
+static char *show_time(uint64_t seconds, enum form form)
 {
     time_t t = (time_t)seconds;
     char buf[64];
     struct tm tm;
+    size_t len = 0;
 
-    if (!(utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)) ||
-        !(utc ? strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", &tm) :
-                strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M", &tm)))
+    if (!(form == FORM_UTC ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)))
         return mem_strdup("?");
-    return mem_strdup(buf);
+    switch (form) {
+    case FORM_TABLE:
+        len = strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M", &tm);
+        break;
+    case FORM_WHOLE:
+        len = strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S %z", &tm);
+        break;
+    case FORM_UTC:
+        len = strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        break;
+    }
+    return mem_strdup(len ? buf : "?");
+}
+
+char *show_moment(uint64_t seconds)
+{
+    return show_time(seconds, FORM_WHOLE);
 }
 
 /* Clean, and as long as it is. */
@@ -133,15 +158,15 @@ static char *disk_count(const struct snapshot *s)
 }
 
 /* A line without blanks at its end. */
-static void print_row(const char *marks, const char *name, int width,
-                      const char *when, const char *state,
-                      const char *memory, const char *disks,
-                      const char *description)
+static void print_row(const struct show *sh, const char *marks,
+                      const char *name, int width, const char *when,
+                      const char *state, const char *memory,
+                      const char *disks, const char *description)
 {
     char *line = mem_printf("%-2s %-*s %-16s %-*s %8s %*s %s", marks, width,
                             name, when, STATE_COLUMNS, state, memory,
                             DISKS_COLUMNS, disks, description);
-    char *room = text_fit(line, COLUMNS);
+    char *room = sh->columns ? text_fit(line, sh->columns) : clean(line);
     size_t len = strlen(room);
 
     while (len && room[len - 1] == ' ')
@@ -151,10 +176,10 @@ static void print_row(const char *marks, const char *name, int width,
     free(line);
 }
 
-static void show_row(const struct tree *t, const struct snapshot *s,
-                     int width)
+static void show_row(const struct show *sh, const struct tree *t,
+                     const struct snapshot *s, int width)
 {
-    char *when = show_time(s->creation_time, false);
+    char *when = show_time(s->creation_time, FORM_TABLE);
     char *state = text_fit(s->domain.state, STATE_COLUMNS);
     char *memory = show_size(s->memory.stored_size);
     char *disks = disk_count(s);
@@ -164,8 +189,8 @@ static void show_row(const struct tree *t, const struct snapshot *s,
 
     if (apart)
         printf("%s %s\n", marks, s->name);
-    print_row(apart ? "" : marks, apart ? "" : s->name, width, when, state,
-              memory, disks, s->description ? s->description : "");
+    print_row(sh, apart ? "" : marks, apart ? "" : s->name, width, when,
+              state, memory, disks, s->description ? s->description : "");
     free(marks);
     free(disks);
     free(memory);
@@ -174,15 +199,21 @@ static void show_row(const struct tree *t, const struct snapshot *s,
 }
 
 /* Of the longest name that is to be shown and gets no line of its own. */
-static int name_width(const struct tree *t, const char *name)
+static int name_width(const struct show *sh, const struct tree *t,
+                      const char *name)
 {
-    size_t i, width = strlen("NAME");
+    size_t i, width = strlen("NAME"), most = NAME_COLUMNS;
+
+    if (!sh->columns)
+        most = SIZE_MAX;
+    else if (sh->columns > NAME_COLUMNS + OTHER_COLUMNS + NAME_COLUMNS)
+        most = sh->columns - OTHER_COLUMNS - NAME_COLUMNS;
 
     for (i = 0; i < t->n; i++) {
         size_t len = strlen(t->nodes[i].s.name);
 
         if ((!name || !strcmp(t->nodes[i].s.name, name)) && len > width &&
-            len <= NAME_COLUMNS)
+            len <= most)
             width = len;
     }
     return (int)width;
@@ -223,16 +254,32 @@ static const char *or_dash(const char *text)
     return text ? text : "-";
 }
 
-static void show_long(const struct tree *t, const struct tree_node *node)
+/* What a check found of the snapshot, "" for nothing, NULL if none was made. */
+static const char *checked(const struct show *sh, const struct tree *t,
+                           const struct tree_node *node)
+{
+    const char *problem;
+
+    if (!sh->problems)
+        return NULL;
+    problem = sh->problems[node - t->nodes];
+    return problem ? problem : "";
+}
+
+static void show_long(const struct show *sh, const struct tree *t,
+                      const struct tree_node *node)
 {
     const struct snapshot *s = &node->s;
+    const char *check = checked(sh, t, node);
 
     show_made("Name:", mem_printf("%s%s%s", s->name,
                                   is_current(t, s) ? " (current)" : "",
                                   s->protected ? " (protected)" : ""));
     if (s->description)
         show_field("Description:", s->description);
-    show_made("Created:", show_time(s->creation_time, false));
+    show_made("Created:", show_time(s->creation_time, FORM_WHOLE));
+    if (s->expires)
+        show_made("Expires:", show_time(s->expires, FORM_WHOLE));
     show_field("Parent:", or_dash(s->parent));
     show_made("Domain:", mem_printf("%s (%s, %s, uuid %s)", s->domain.name,
                                     s->domain.type, s->domain.state,
@@ -246,6 +293,8 @@ static void show_long(const struct tree *t, const struct tree_node *node)
     show_made("Memory:", show_size(s->memory.stored_size));
     show_made("On disk:", show_size(node->size_on_disk));
     show_disk_lines(s);
+    if (check)
+        show_field("Check:", check[0] ? check : "OK");
 }
 
 static json_object *children_of(const struct tree *t,
@@ -268,12 +317,17 @@ static void show_json(struct show *sh, const struct tree *t,
                       const struct tree_node *node)
 {
     json_object *o = meta_to_json(&node->s);
-    char *when = show_time(node->s.creation_time, true), *raw, *text;
+    char *when = show_time(node->s.creation_time, FORM_UTC), *raw, *text;
+    const char *check = checked(sh, t, node);
 
     json_add_str(o, "created", when[0] == '?' ? NULL : when);
     json_add_bool(o, "current", is_current(t, &node->s));
     json_object_object_add(o, "children", children_of(t, node));
     json_add_u64(o, "size_on_disk", node->size_on_disk);
+    if (check) {
+        json_add_bool(o, "ok", !check[0]);
+        json_add_str(o, "problem", check[0] ? check : NULL);
+    }
     raw = meta_text(o);
     raw[strlen(raw) - 1] = '\0';        /* its newline */
     text = text_json(raw);
@@ -314,7 +368,9 @@ static size_t main_child(const struct tree *t, const size_t *weights,
 /*
  * A snapshot and what is below it.  Its main line goes on in the same column,
  * other children branch off to the right, before it: a chain of any length
- * takes one column, and branches never more than the logarithm of all.
+ * takes one column, and branches never more than the logarithm of all.  A
+ * stroke joins those of one line: a column of names alone is what siblings
+ * look like elsewhere.
  */
 static void draw(const struct tree *t, const size_t *weights, size_t at,
                  const char *first, const char *prefix)
@@ -325,12 +381,15 @@ static void draw(const struct tree *t, const size_t *weights, size_t at,
         char *branch = mem_printf("%s|-", prefix);
         char *below = mem_printf("%s| ", prefix);
 
-        printf("%s%c %s%s\n", first, is_current(t, s) ? '*' : 'o', s->name,
-               s->protected ? " (protected)" : "");
+        printf("%s%c %s%s%s\n", first, is_current(t, s) ? '*' : 'o', s->name,
+               s->protected ? " (protected)" : "",
+               is_current(t, s) ? " <- you are here" : "");
         for (c = t->nodes[at].first_child; c != TREE_NONE;
              c = t->nodes[c].next)
             if (c != next)
                 draw(t, weights, c, branch, below);
+        if (next != TREE_NONE)
+            printf("%s|\n", prefix);
         free(below);
         free(branch);
         first = prefix;
@@ -354,40 +413,77 @@ static void draw_trees(const struct tree *t, const size_t *order,
     free(weights);
 }
 
-static void show_list(struct show *sh, const struct tree *t,
-                      const size_t *order, const char *name)
+static void show_name(const struct show *sh, const struct snapshot *s,
+                      const char *domain)
 {
-    int width = name_width(t, name);
+    char *whose = clean(domain);
+
+    if (sh->headings)
+        printf("%s/%s\n", whose, s->name);
+    else
+        puts(s->name);
+    free(whose);
+}
+
+static void show_checked(const char *name, const char *problem)
+{
+    char *text = clean(problem);
+
+    printf("%s: %s\n", name, text[0] ? text : "OK");
+    free(text);
+}
+
+static void show_one(struct show *sh, const struct tree *t,
+                     const struct tree_node *node, const char *domain,
+                     int width)
+{
+    switch (sh->style) {
+    case SHOW_NAMES:
+        show_name(sh, &node->s, domain);
+        break;
+    case SHOW_JSON:
+        show_json(sh, t, node);
+        break;
+    case SHOW_LONG:
+        if (sh->printed)
+            putchar('\n');
+        show_long(sh, t, node);
+        break;
+    case SHOW_TREE:             /* drawn elsewhere */
+        break;
+    case SHOW_TABLE:
+        if (sh->problems)
+            show_checked(node->s.name, checked(sh, t, node));
+        else
+            show_row(sh, t, &node->s, width);
+    }
+}
+
+static void show_list(struct show *sh, const char *domain,
+                      const struct tree *t, const size_t *order,
+                      const char *name)
+{
+    int width = name_width(sh, t, name);
     size_t i;
 
-    if (sh->style == SHOW_TABLE)
-        print_row("", "NAME", width, "CREATED", "STATE", "MEMORY", "DISKS",
+    if (sh->style == SHOW_TABLE && !sh->problems)
+        print_row(sh, "", "NAME", width, "CREATED", "STATE", "MEMORY", "DISKS",
                   "DESCRIPTION");
     for (i = 0; i < t->n; i++) {
         const struct tree_node *node = &t->nodes[order[i]];
 
         if (name && strcmp(node->s.name, name))
             continue;
-        if (sh->style == SHOW_NAMES)
-            puts(node->s.name);
-        else if (sh->style == SHOW_TABLE)
-            show_row(t, &node->s, width);
-        else if (sh->style == SHOW_JSON)
-            show_json(sh, t, node);
-        else {
-            if (sh->printed)
-                putchar('\n');
-            show_long(t, node);
-        }
+        show_one(sh, t, node, domain, width);
         sh->printed++;
     }
 }
 
-void show_heading(struct show *sh, const char *domain, const struct tree *t)
+static void show_heading(struct show *sh, const char *domain)
 {
     char *heading;
 
-    if (!sh->headings || !t->n)
+    if (!sh->headings)
         return;
     heading = clean(domain);
     printf("%s%s:\n", sh->printed ? "\n" : "", heading);
@@ -403,13 +499,13 @@ void show_domain(struct show *sh, const char *domain, const struct tree *t,
     if (!t->n)
         return;
     if (sh->style == SHOW_TABLE || sh->style == SHOW_TREE)
-        show_heading(sh, domain, t);
+        show_heading(sh, domain);
     order = tree_walk(t, NULL);
     if (sh->style == SHOW_TREE) {
         draw_trees(t, order, name);
         sh->printed += t->n;
     } else {
-        show_list(sh, t, order, name);
+        show_list(sh, domain, t, order, name);
     }
     free(order);
 }

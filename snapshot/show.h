@@ -12,20 +12,23 @@ enum show_style { SHOW_TABLE, SHOW_LONG, SHOW_TREE, SHOW_NAMES, SHOW_JSON };
 /* A list on stdout: show_domain() for each domain, then show_end(). */
 struct show {
     enum show_style style;
-    bool headings;              /* the domain's name before what it has */
+    bool headings;              /* of several domains: says whose */
     bool begun;                 /* there is a list, be it empty */
+    size_t columns;             /* to fit into; 0: nothing is cut */
+    /* A check's result, instead of the table: by the tree's index, or NULL. */
+    char **problems;
     size_t printed;             /* snapshots so far */
 };
 
 /* Only the snapshot "name" if that is given; as a tree, with what is below. */
 void show_domain(struct show *sh, const char *domain, const struct tree *t,
                  const char *name);
-/* What show_domain() begins with if there are headings, and snapshots. */
-void show_heading(struct show *sh, const char *domain, const struct tree *t);
 void show_end(struct show *sh);
 
 /* "12.3 MiB"; the caller's to free, as all of these. */
 char *show_size(uint64_t bytes);
+/* "2026-11-23 02:02:03 +0100" */
+char *show_moment(uint64_t seconds);
 /* "xvda internal, xvdb none (read-only)" */
 char *show_disks(const struct snapshot *s);
 /* "memory: 32 of 128 MiB (25%), 64 MiB/s, 2 s left" */

@@ -33,6 +33,16 @@ struct snap_env {
 /* How the guest is stopped: by itself, cold only where hot cannot be. */
 enum snap_mode { SNAP_HOT_OR_COLD, SNAP_COLD };     /* hot may be live */
 
+/*
+ * Hot: whether memory is saved while the guest runs, which then stops only for
+ * the last of it.  By itself where Xen can, and within bounds (memory.h); the
+ * other two: never, or else the operation fails.
+ */
+enum snap_live { SNAP_LIVE_AUTO, SNAP_LIVE_NO, SNAP_LIVE_ONLY };
+
+/* Of an expiry: it has none. */
+#define SNAP_NEVER UINT64_MAX
+
 struct snap_create {
     const char *domain;         /* name or id */
     const char *name;           /* may have strftime escapes; NULL: auto- */
@@ -41,9 +51,10 @@ struct snap_create {
     const char *compress;       /* none, zstd[:LEVEL]; NULL: the default */
     struct disk_wish disks;     /* which kind of snapshot for which disk */
     enum snap_mode mode;
-    bool live;                  /* unless cold: stop the guest only shortly */
+    enum snap_live live;        /* cold, it is never live */
     bool paused;                /* leave the domain paused */
     bool protect;
+    uint64_t expire_s;          /* it expires so long after; 0: never */
     const struct retain *keep;  /* then delete what these do not keep */
     unsigned wait_s;            /* for another operation on the domain */
 };
@@ -85,20 +96,28 @@ struct snap_delete {
     unsigned wait_s;
 };
 
-/* *n_r is how many were deleted, also on failure. */
+/*
+ * One that cannot be deleted does not keep the others from it: the error names
+ * all of these.  *n_r is how many were deleted, also on failure.
+ */
 int snap_delete(const struct snap_env *env, const struct snap_delete *req,
                 size_t *n_r, struct err *e);
 
-struct snap_protect {
+enum snap_protection { SNAP_LEAVE, SNAP_PROTECT, SNAP_UNPROTECT };
+
+/* What may change in snapshots that exist; what is not given stays. */
+struct snap_set {
     const char *domain;
     char *const *names;
     size_t nnames;
-    bool protect;               /* or no longer */
+    const char *description;    /* "": none; or NULL */
+    enum snap_protection protect;
+    uint64_t expire_s;          /* from now on; SNAP_NEVER; or 0 */
     unsigned wait_s;
 };
 
-int snap_protect(const struct snap_env *env, const struct snap_protect *req,
-                 struct err *e);
+int snap_set(const struct snap_env *env, const struct snap_set *req,
+             struct err *e);
 
 struct snap_recover {
     const char *domain;         /* or NULL: what is unfinished is said */
@@ -120,6 +139,10 @@ int snap_recover(const struct snap_env *env, const struct snap_recover *req,
 int snap_list(const struct snap_env *env, const char *domain, bool sizes,
               char **domain_r, struct tree *t_r, bool *pending_r,
               struct err *problems, struct err *e);
+
+/* A look for hints in messages: the domain has a snapshot of this name. */
+bool snap_exists(const struct snap_env *env, const char *domain,
+                 const char *name);
 
 /*
  * Reads all that belongs to a listed snapshot; what is wrong is added to

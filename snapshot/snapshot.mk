@@ -1,6 +1,9 @@
 # What it takes to build the commands, beside xl (Makefile) and in it (xl.mk).
 
-SNAPSHOT_SRCS = xl_snapshot.c \
+# The command line: xl_snapshot.c, and what stands beside it.
+SNAPSHOT_CLI = xl_snapshot.c $(addprefix xl_snapshot_,cli.c report.c \
+	delete.c list.c)
+SNAPSHOT_SRCS = $(SNAPSHOT_CLI) \
 	$(sort $(wildcard snapshot/*.c snapshot/*/*.c))
 
 # pkg-config's names: libraries, and what is compiled in from its header.

@@ -188,7 +188,7 @@ static int prepare_job(struct session *s, const struct snap_create *req,
     j->domid = d->domid;
     j->uuid = mem_strdup(d->uuid);
     j->paused = req->paused;
-    j->live = req->live && !cold;
+    j->live = req->live != SNAP_LIVE_NO && !cold;
     j->memory_kib = d->max_kib;
     if (memory_level(req->compress, &j->memory_level, e) ||
         name_unique(unique, e))
@@ -255,6 +255,8 @@ static int create(struct session *s, const struct snap_create *req,
     if (choose_mode(s, req, name, d, &j, e))
         return -1;
     j.s.protected = req->protect;
+    if (req->expire_s)
+        j.s.expires = j.s.creation_time + req->expire_s;
     describe_host(j.host.qemu ? qemu_version(j.host.qemu) : NULL, &j.s);
     if (session_run(s, &j, e))
         goto out;
@@ -295,7 +297,7 @@ static int prune(struct session *s, const struct retain *keep,
     if (!keep || !retain_has_rule(keep))
         return 0;
     if ((!dry && session_reload(s, e)) ||
-        prune_in_session(s, keep, dry ? made : NULL, &n, e))
+        prune_in_session(s, keep, false, dry ? made : NULL, &n, e))
         return err_wrap(e, "snapshot %s was taken, but not all was deleted "
                         "that the rules do not keep", made->name);
     return 0;

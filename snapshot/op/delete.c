@@ -3,21 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk/census.h"
 #include "disk/disk.h"
 #include "op/delete.h"
 #include "op/prune.h"
 #include "op/session.h"
+#include "store/meta.h"
 #include "store/store.h"
 #include "store/tree.h"
-#include "disk/census.h"
-#include "store/meta.h"
 #include "sys/err.h"
-#include "sys/report.h"
-#include "txn/steps.h"
+#include "sys/interrupt.h"
 #include "sys/mem.h"
 #include "sys/name.h"
+#include "sys/report.h"
 #include "txn/job.h"
 #include "txn/plan.h"
+#include "txn/steps.h"
 #include "xen/domain.h"
 
 /* Names to delete, children before parents, each once. */
@@ -58,6 +59,14 @@ static bool is_damaged(struct session *s, const char *name)
            store_exists(&s->st, STORE_COMMITTED, name);
 }
 
+void delete_is_protected(const struct session *s, const char *name,
+                         struct err *problems)
+{
+    err_add(problems, "snapshot '%s' of domain %s is protected: use --force, "
+            "or 'xl snapshot-set --unprotect %s %s' before", name,
+            s->st.domain, s->st.domain, name);
+}
+
 /* All that are protected are in the error. */
 static int check_protected(struct session *s, const struct victims *v,
                            struct err *e)
@@ -68,9 +77,7 @@ static int check_protected(struct session *s, const struct victims *v,
     for (i = 0; i < v->n; i++)
         if (!is_damaged(s, v->names[i]) &&
             s->tree.nodes[tree_find(&s->tree, v->names[i])].s.protected)
-            err_add(&problems, "snapshot %s of domain %s is protected: use "
-                    "--force, or --unprotect before", v->names[i],
-                    s->st.domain);
+            delete_is_protected(s, v->names[i], &problems);
     if (problems.status == SNAP_OK)
         return 0;
     *e = problems;
@@ -207,17 +214,51 @@ out:
     return rc;
 }
 
+/* Beside the others that failed, by its name. */
+static void add_failure(struct err *failed, const char *name,
+                        const struct err *one)
+{
+    enum snap_status worst = failed->status;
+
+    if (one->status > worst)
+        worst = one->status;
+    err_add(failed, "snapshot '%s' is not deleted: %s", name, one->text);
+    failed->status = worst;
+}
+
+/* After this failure nothing else can be done on the domain. */
+static bool ends_all(const struct err *one)
+{
+    return one->status == SNAP_NEEDS_USER || interrupt_pending();
+}
+
 int delete_in_session(struct session *s, char *const *names, size_t n,
                       bool force, size_t *n_r, struct err *e)
 {
+    struct err failed = { 0 };
+    struct err one;
     size_t i;
 
     for (i = 0; i < n; i++) {
-        if (delete_one(s, names[i], force, e))
-            return -1;
-        ++*n_r;
+        if (!delete_one(s, names[i], force, &one)) {
+            ++*n_r;
+            if (!s->env->plan)
+                report_deleted(s->env->rep, names[i]);
+            continue;
+        }
+        if (n == 1)
+            failed = one;
+        else
+            add_failure(&failed, names[i], &one);
+        if (ends_all(&one))
+            break;
     }
-    return 0;
+    if (i + 1 < n)
+        err_add(&failed, "%zu more are left as they are", n - i - 1);
+    if (failed.status == SNAP_OK)
+        return 0;
+    *e = failed;
+    return -1;
 }
 
 static int delete_named(struct session *s, const struct snap_delete *req,
@@ -268,8 +309,10 @@ int snap_delete(const struct snap_env *env, const struct snap_delete *req,
     }
     if (session_open(env, domain, false, false, req->wait_s, &s, e))
         goto out;
-    rc = req->keep ? prune_in_session(&s, req->keep, NULL, n_r, e) :
-                     delete_named(&s, req, n_r, e);
+    if (req->keep)
+        rc = prune_in_session(&s, req->keep, req->force, NULL, n_r, e);
+    else
+        rc = delete_named(&s, req, n_r, e);
     session_close(&s);
 
 out:

@@ -7,9 +7,15 @@
 
 #include "op/session.h"
 
-/* One after the other, under the session's lock; *n_r counts up. */
+/*
+ * One after the other, under the session's lock; *n_r counts up.  The error
+ * names all that could not be deleted, with the worst status of them.
+ */
 int delete_in_session(struct session *s, char *const *names, size_t n,
                       bool force, size_t *n_r, struct err *e);
+/* Adds to the problems that a snapshot is protected, and what to do. */
+void delete_is_protected(const struct session *s, const char *name,
+                         struct err *problems);
 
 #endif
 

@@ -7,6 +7,8 @@
 #include "op/verify.h"
 #include "store/store.h"
 #include "store/tree.h"
+#include "sys/err.h"
+#include "sys/name.h"
 #include "txn/journal.h"
 
 /* Of a file outside of the store. */
@@ -51,6 +53,21 @@ int snap_list(const struct snap_env *env, const char *domain, bool sizes,
     *pending_r = !rc && journal_exists(&st);
     store_close(&st);
     return rc;
+}
+
+bool snap_exists(const struct snap_env *env, const char *domain,
+                 const char *name)
+{
+    struct store st;
+    struct err e;
+    bool there;
+
+    if (name_check_domain(domain, &e) || name_check(name, &e) ||
+        store_open(&st, env->root, domain, false, &e))
+        return false;
+    there = st.fd >= 0 && store_exists(&st, STORE_COMMITTED, name);
+    store_close(&st);
+    return there;
 }
 
 int snap_check(const struct snap_env *env, const struct snapshot *s,

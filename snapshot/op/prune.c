@@ -32,8 +32,8 @@ static bool is_damaged(struct session *s, const struct snapshot *snap)
 }
 
 /* Room for one more than the tree has. */
-static size_t gather(struct session *s, const struct snapshot *made,
-                     struct retain_item *items)
+static size_t gather(struct session *s, const struct retain *r,
+                     const struct snapshot *made, struct retain_item *items)
 {
     const struct tree *t = &s->tree;
     size_t n;
@@ -43,8 +43,10 @@ static size_t gather(struct session *s, const struct snapshot *made,
 
         items[n] = (struct retain_item){
             .name = snap->name, .creation_time = snap->creation_time,
+            .expires = snap->expires,
             .current = !made && t->current && !strcmp(t->current, snap->name),
-            .protected = snap->protected, .damaged = is_damaged(s, snap),
+            .protected = snap->protected,
+            .damaged = r->what == RETAIN_BY_RULE && is_damaged(s, snap),
         };
     }
     if (made)
@@ -55,14 +57,31 @@ static size_t gather(struct session *s, const struct snapshot *made,
     return n;
 }
 
+/* All that would be deleted though they are protected are in the error. */
+static int check_protected(const struct session *s,
+                           const struct retain_item *items, size_t n,
+                           struct err *e)
+{
+    struct err problems = { 0 };
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (!items[i].why && items[i].protected)
+            delete_is_protected(s, items[i].name, &problems);
+    if (problems.status == SNAP_OK)
+        return 0;
+    *e = problems;
+    return -1;
+}
+
 /* Names of their own, as the tree may be read anew between deletions. */
-static size_t report(struct session *s, const struct retain_item *items,
-                     size_t n, char **names)
+static size_t report(struct session *s, const struct retain *r,
+                     const struct retain_item *items, size_t n, char **names)
 {
     size_t i, k = 0;
 
     for (i = 0; i < n; i++) {
-        char *why = retain_why(&items[i]);
+        char *why = retain_why(r, &items[i]);
 
         report_verdict(s->env->rep, items[i].name, items[i].why, why);
         free(why);
@@ -73,18 +92,22 @@ static size_t report(struct session *s, const struct retain_item *items,
     return k;
 }
 
-int prune_in_session(struct session *s, const struct retain *r,
+int prune_in_session(struct session *s, const struct retain *r, bool force,
                      const struct snapshot *made, size_t *n_r, struct err *e)
 {
-    size_t n = s->tree.n + 1, victims;
+    size_t n = s->tree.n + 1, victims = 0;
     struct retain_item *items = mem_zalloc(n, sizeof(*items));
     char **names = mem_zalloc(n, sizeof(*names));
-    int rc;
+    int rc = -1;
 
-    n = gather(s, made, items);
+    n = gather(s, r, made, items);
     retain_choose(r, (uint64_t)time(NULL), items, n);
-    victims = report(s, items, n, names);
-    rc = delete_in_session(s, names, victims, false, n_r, e);
+    if (!force && check_protected(s, items, n, e))
+        goto out;
+    victims = report(s, r, items, n, names);
+    rc = delete_in_session(s, names, victims, force, n_r, e);
+
+out:
     store_free_names(names, victims);
     free(items);
     return rc;

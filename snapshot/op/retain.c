@@ -18,6 +18,8 @@ enum {
     WHY_DAMAGED,
     WHY_FUTURE,
     WHY_NO_RULE,
+    WHY_ENDLESS,
+    WHY_LATER,
     WHY_COUNT,
 };
 
@@ -35,6 +37,15 @@ static const char *const words[WHY_COUNT] = {
     [WHY_DAMAGED] = "damaged",
     [WHY_FUTURE] = "dated in the future",
     [WHY_NO_RULE] = "there is no rule",
+    [WHY_ENDLESS] = "does not expire",
+    [WHY_LATER] = "not expired",
+};
+
+/* Why one is deleted. */
+static const char *const ends[] = {
+    [RETAIN_BY_RULE] = "no rule keeps it",
+    [RETAIN_UNEXPIRED] = "expired",
+    [RETAIN_NOTHING] = "all are to go",
 };
 
 const char *retain_rule_name(enum retain_rule rule)
@@ -109,12 +120,21 @@ static unsigned own_reasons(const struct retain *r, uint64_t now,
 {
     unsigned why = 0;
 
+    if (r->match && fnmatch(r->match, item->name, 0))
+        why |= BIT(WHY_NO_MATCH);
+    if (r->what == RETAIN_NOTHING)
+        return why;
     if (item->current)
         why |= BIT(WHY_CURRENT);
     if (item->protected)
         why |= BIT(WHY_PROTECTED);
-    if (r->match && fnmatch(r->match, item->name, 0))
-        why |= BIT(WHY_NO_MATCH);
+    if (r->what == RETAIN_UNEXPIRED) {
+        if (!item->expires)
+            why |= BIT(WHY_ENDLESS);
+        else if (item->expires > now)
+            why |= BIT(WHY_LATER);
+        return why;
+    }
     if (item->damaged)
         why |= BIT(WHY_DAMAGED);
     if (item->creation_time > now)
@@ -134,13 +154,15 @@ void retain_choose(const struct retain *r, uint64_t now,
         qsort(items, n, sizeof(*items), newest_first);
     for (i = 0; i < n; i++)
         items[i].why = own_reasons(r, now, &items[i]);
+    if (r->what != RETAIN_BY_RULE)
+        return;
     for (rule = 0; rule < RETAIN_RULES; rule++)
         apply(rule, r->keep[rule], items, n);
 }
 
-char *retain_why(const struct retain_item *item)
+char *retain_why(const struct retain *r, const struct retain_item *item)
 {
-    char *text = mem_strdup(item->why ? "" : "no rule keeps it");
+    char *text = mem_strdup(item->why ? "" : ends[r->what]);
     unsigned why;
 
     /* What holds a snapshot by itself, before the rules. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * Retention: which snapshots of a domain rules keep.  Pure.
+ * Retention: which snapshots of a domain rules keep, or their own expiry, or
+ * nothing.  Pure.
  *
  * A rule keeps the newest snapshot of each of the last N periods in which
  * one was taken: each snapshot is a period of its own (last), or the local
@@ -33,19 +34,28 @@ enum retain_rule {
 /* More than anybody keeps. */
 #define RETAIN_MAX 1000000
 
+/* Which ones are kept.  An expiry does not concern the rules. */
+enum retain_what {
+    RETAIN_BY_RULE,
+    RETAIN_UNEXPIRED,               /* also the current and protected ones */
+    RETAIN_NOTHING,                 /* but names that do not match */
+};
+
 struct retain {
+    enum retain_what what;
     unsigned keep[RETAIN_RULES];    /* 0: there is no such rule */
     const char *match;              /* glob of the names meant, NULL: all */
 };
 
 /* "last", "hourly" ... */
 const char *retain_rule_name(enum retain_rule rule);
-/* Without a rule nothing is to be deleted. */
+/* Without a rule RETAIN_BY_RULE keeps all. */
 bool retain_has_rule(const struct retain *r);
 
 struct retain_item {
     const char *name;
     uint64_t creation_time;         /* seconds since the epoch */
+    uint64_t expires;               /* the same, or 0: never */
     bool current, protected, damaged;
     unsigned why;                   /* result: reasons to keep it, 0: none */
 };
@@ -54,7 +64,7 @@ struct retain_item {
 void retain_choose(const struct retain *r, uint64_t now,
                    struct retain_item *items, size_t n);
 /* The reasons in words: "current, daily"; the caller's to free. */
-char *retain_why(const struct retain_item *item);
+char *retain_why(const struct retain *r, const struct retain_item *item);
 
 #endif
 

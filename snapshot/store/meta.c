@@ -174,6 +174,7 @@ int meta_parse(json_object *o, const char *what, struct snapshot *s,
         record_name(o, "name", top, &s->name, e) ||
         record_opt_str(o, "description", top, &s->description, e) ||
         json_u64(o, "creation_time", top, INT64_MAX, &s->creation_time, e) ||
+        json_opt_u64(o, "expires", top, INT64_MAX, &s->expires, e) ||
         record_opt_name(o, "parent", top, &s->parent, e) ||
         json_opt_bool(o, "protected", top, &s->protected, e) ||
         json_u64(o, "downtime_ms", top, INT64_MAX, &s->downtime_ms, e) ||
@@ -273,6 +274,18 @@ static json_object *disk_to_json(const struct snapshot_disk *d)
     return o;
 }
 
+/* What may change in a snapshot that exists. */
+static void add_changeable(json_object *o, const struct snapshot *s)
+{
+    json_add_str(o, "description", s->description);
+    if (s->expires)
+        json_add_u64(o, "expires", s->expires);
+    else
+        json_object_object_add(o, "expires", NULL);
+    json_add_bool(o, "protected", s->protected);
+    json_add_str(o, "parent", s->parent);
+}
+
 static json_object *new_json(const struct snapshot *s)
 {
     json_object *o = json_object_new_object();
@@ -285,10 +298,9 @@ static json_object *new_json(const struct snapshot *s)
     json_add_str(o, "format", META_FORMAT);
     json_add_u64(o, "version", META_VERSION);
     json_add_str(o, "name", s->name);
-    json_add_str(o, "description", s->description);
+    json_add_str(o, "description", s->description);     /* here in order */
     json_add_u64(o, "creation_time", s->creation_time);
-    json_add_str(o, "parent", s->parent);
-    json_add_bool(o, "protected", s->protected);
+    add_changeable(o, s);
     json_add_str(d, "name", s->domain.name);
     json_add_str(d, "uuid", s->domain.uuid);
     json_add_str(d, "type", s->domain.type);
@@ -351,9 +363,7 @@ json_object *meta_to_json(const struct snapshot *s)
 
     if (!o)
         return new_json(s);
-    /* What may change in a snapshot that exists. */
-    json_add_str(o, "parent", s->parent);
-    json_add_bool(o, "protected", s->protected);
+    add_changeable(o, s);
     json_object_object_get_ex(o, "disks", &disks);
     for (i = 0; i < s->ndisks; i++)
         write_disk(json_object_array_get_idx(disks, i), &s->disks[i]);

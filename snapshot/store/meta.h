@@ -45,6 +45,7 @@ struct snapshot_disk {
 struct snapshot {
     char *name, *description;
     uint64_t creation_time;             /* seconds since the epoch */
+    uint64_t expires;                   /* the same, or 0: never */
     char *parent;                       /* NULL for a root */
     bool protected;                     /* deleted by nothing but --force */
     struct { char *name, *uuid, *type, *state; } domain;

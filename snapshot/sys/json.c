@@ -117,6 +117,17 @@ int json_u64(json_object *obj, const char *key, struct json_at at,
     return 0;
 }
 
+int json_opt_u64(json_object *obj, const char *key, struct json_at at,
+                 uint64_t max, uint64_t *n_r, struct err *e)
+{
+    json_object *v;
+
+    *n_r = 0;
+    if (!json_object_object_get_ex(obj, key, &v) || !v)
+        return 0;
+    return json_u64(obj, key, at, max, n_r, e);
+}
+
 int json_obj(json_object *obj, const char *key, struct json_at at,
              json_object **o_r, struct err *e)
 {

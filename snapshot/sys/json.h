@@ -45,6 +45,9 @@ int json_arr(json_object *obj, const char *key, struct json_at at,
 /* Absent or null gives NULL; another type is an error. */
 int json_opt_str(json_object *obj, const char *key, struct json_at at,
                  const char **s_r, struct err *e);
+/* Absent or null gives 0; another type is an error. */
+int json_opt_u64(json_object *obj, const char *key, struct json_at at,
+                 uint64_t max, uint64_t *n_r, struct err *e);
 /* Absent or null gives false; another type is an error. */
 int json_opt_bool(json_object *obj, const char *key, struct json_at at,
                   bool *b_r, struct err *e);

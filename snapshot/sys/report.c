@@ -52,6 +52,12 @@ void report_verdict(const struct reporter *r, const char *name, bool keep,
         r->verdict(r->arg, name, keep, why);
 }
 
+void report_deleted(const struct reporter *r, const char *name)
+{
+    if (r && r->deleted)
+        r->deleted(r->arg, name);
+}
+
 /*
  * Local variables:
  * mode: C

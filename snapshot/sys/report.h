@@ -24,6 +24,8 @@ struct reporter {
                      uint64_t total);
     /* A retention rule's decision, before anything is deleted. */
     void (*verdict)(void *arg, const char *name, bool keep, const char *why);
+    /* A snapshot has been deleted. */
+    void (*deleted)(void *arg, const char *name);
     void *arg;
 };
 
@@ -35,6 +37,7 @@ void report_progress(const struct reporter *r, const char *what,
                      uint64_t done, uint64_t total);
 void report_verdict(const struct reporter *r, const char *name, bool keep,
                     const char *why);
+void report_deleted(const struct reporter *r, const char *name);
 
 #endif
 

@@ -21,7 +21,7 @@
 
 static const char *const op_names[] = {
     [OP_CREATE] = "create", [OP_REVERT] = "revert", [OP_DELETE] = "delete",
-    [OP_PROTECT] = "protection",
+    [OP_SET] = "change",
 };
 
 const char *job_op_name(enum op op)

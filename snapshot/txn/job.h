@@ -16,7 +16,7 @@
 #include "store/store.h"
 #include "txn/journal.h"
 
-enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_PROTECT, OP_COUNT };
+enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_SET, OP_COUNT };
 
 struct job {
     /* in the journal */

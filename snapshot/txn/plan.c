@@ -34,7 +34,7 @@ static const struct { const char *name, *text; } verbs[] = {
     [STEP_REMOVE] = { "remove", "delete the snapshot of disk" },
     [STEP_RELINK] = { "relink", "give its children to its parent" },
     [STEP_PURGE] = { "purge", "remove its memory image and directory" },
-    [STEP_PROTECT] = { "protect", NULL },
+    [STEP_SET] = { "set", "write the snapshot's new settings" },
 };
 
 const char *plan_verb_name(enum verb v)
@@ -63,9 +63,6 @@ char *plan_describe(const struct step *step, const struct snapshot *s)
 
     if (step->verb == STEP_HIDE)
         return mem_printf("take snapshot %s out of the list", s->name);
-    if (step->verb == STEP_PROTECT)
-        return mem_printf("%s snapshot %s", s->protected ? "protect" :
-                          "no longer protect", s->name);
     if (!plan_verb_has_disk(step->verb))
         return mem_strdup(verbs[step->verb].text);
     d = &s->disks[step->disk];
@@ -285,10 +282,10 @@ int plan_delete(const struct snapshot *s, struct plan *p)
     return 0;
 }
 
-int plan_protect(struct plan *p)
+int plan_set(struct plan *p)
 {
     memset(p, 0, sizeof(*p));
-    add_commit(p, STEP_PROTECT);
+    add_commit(p, STEP_SET);
     return 0;
 }
 

@@ -42,8 +42,8 @@ enum verb {
     STEP_REMOVE,            /* one disk */
     STEP_RELINK,            /* the children, to the parent */
     STEP_PURGE,
-    /* protect */
-    STEP_PROTECT,           /* or no longer: writes snapshot.json */
+    /* set */
+    STEP_SET,               /* writes snapshot.json */
     STEP_COUNT,
 };
 
@@ -82,7 +82,7 @@ int plan_create(const struct plan_create *req, const struct domain *dom,
                 struct plan *p, struct err *problems);
 int plan_revert(const struct snapshot *s, bool paused, struct plan *p);
 int plan_delete(const struct snapshot *s, struct plan *p);
-int plan_protect(struct plan *p);
+int plan_set(struct plan *p);
 void plan_free(struct plan *p);
 
 /* The words of the journal for a verb; STEP_COUNT if there is none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 
-/* The steps of a deletion, and of its opposite, protection. */
+/* The steps of a deletion, and of a change of settings. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,36 +99,26 @@ static int purge(struct job *j, const struct step *step, struct err *e)
     return store_remove(j->st, STORE_DELETED, j->s.name, e);
 }
 
-static int write_protection(struct job *j, bool protect, struct err *e)
+/* One durable rename: old or new, so there is nothing to undo. */
+static int set(struct job *j, const struct step *step, struct err *e)
 {
-    bool wanted = j->s.protected, there;
-    int rc;
+    bool there;
 
+    (void)step;
     if (store_is_there(j->st, STORE_COMMITTED, j->s.name, &there, e))
         return -1;
     if (!there)
         return 0;
-    j->s.protected = protect;
-    rc = store_save(j->st, STORE_COMMITTED, &j->s, e);
-    j->s.protected = wanted;
-    return rc;
+    return store_save(j->st, STORE_COMMITTED, &j->s, e);
 }
 
-static int protect(struct job *j, const struct step *step, struct err *e)
+static bool same_text(const char *a, const char *b)
 {
-    (void)step;
-    return write_protection(j, j->s.protected, e);
-}
-
-static int protect_undo(struct job *j, const struct step *step,
-                        struct err *e)
-{
-    (void)step;
-    return write_protection(j, !j->s.protected, e);
+    return !strcmp(a ? a : "", b ? b : "");
 }
 
 /* A snapshot that somebody took away needs nothing any more. */
-static int protect_happened(struct job *j, bool *yes_r, struct err *e)
+static int set_happened(struct job *j, bool *yes_r, struct err *e)
 {
     struct snapshot now;
     bool there;
@@ -140,7 +130,8 @@ static int protect_happened(struct job *j, bool *yes_r, struct err *e)
         return 0;
     if (store_load(j->st, STORE_COMMITTED, j->s.name, &now, e))
         return -1;
-    *yes_r = now.protected == j->s.protected;
+    *yes_r = now.protected == j->s.protected && now.expires == j->s.expires &&
+             same_text(now.description, j->s.description);
     meta_free(&now);
     return 0;
 }
@@ -150,8 +141,7 @@ const struct step_ops steps_delete[STEP_COUNT] = {
     [STEP_REMOVE] = { .act = remove_part },
     [STEP_RELINK] = { .act = relink },
     [STEP_PURGE] = { .act = purge },
-    [STEP_PROTECT] = { .act = protect, .undo = protect_undo,
-                       .happened = protect_happened },
+    [STEP_SET] = { .act = set, .happened = set_happened },
 };
 
 /*

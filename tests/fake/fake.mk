@@ -9,7 +9,7 @@ FAKE_OBJ = $(patsubst %.c,$(FAKE)/obj/%.o,$(1))
 FAKE_WRAP = write read fsync openat64 open64 renameat unlinkat mkdirat \
 	fchmod ftruncate64 fstatat64 readlink qmp_run qmp_open \
 	link symlink rename unlink truncate64 chown chmod ioctl stat64 \
-	lstat64 name_unique
+	lstat64 name_unique syslog
 FAKE_WRAP_FLAGS = $(addprefix -Wl$(comma)--wrap=,$(FAKE_WRAP))
 
 FAKE_HOST = tests/fake/host.c tests/fake/guest.c tests/fake/spec.c \
@@ -17,8 +17,8 @@ FAKE_HOST = tests/fake/host.c tests/fake/guest.c tests/fake/spec.c \
 	$(addprefix snapshot/sys/,mem.c json.c err.c text.c)
 FAKE_FAULTS = tests/fake/fault.c tests/fake/point.c
 FAKE_PROGRAM = $(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) snapshot/cfg.c \
-	front/main.c front/cmdtable.c xl_snapshot.c \
-	tests/fake/domain.c tests/fake/ctx.c $(FAKE_FAULTS)
+	front/main.c front/cmdtable.c $(SNAPSHOT_CLI) \
+	tests/fake/domain.c tests/fake/ctx.c tests/fake/log.c $(FAKE_FAULTS)
 
 .PHONY: fake
 fake: $(FAKE)/xl-snapshot $(FAKE)/bin/xl $(FAKE)/bin/qemu-img \

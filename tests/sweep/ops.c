@@ -32,7 +32,7 @@ const struct op ops[] = {
       .snapshot = "s1" },
     { "revert-off", { REVERT, DOMAIN, "s3" }, TREE, .off = true,
       .snapshot = "s3" },
-    { "revert-save", { REVERT, "--save=kept", DOMAIN, "s1" }, TREE,
+    { "revert-save", { REVERT, "--save-as=kept", DOMAIN, "s1" }, TREE,
       .mids = { { CREATE, "-dstate before a revert", DOMAIN, "kept" } },
       .snapshot = "s1" },
     { "delete-leaf", { DELETE, DOMAIN, "s3" }, TREE, .snapshot = "s3" },
@@ -78,7 +78,7 @@ const struct op ops[] = {
     { "create-keep", { CREATE, DOMAIN, "new", "keep_last=1",
                        "keep_match=s[12]" }, TREE,
       .mids = { { CREATE, DOMAIN, "new" } }, .snapshot = "new" },
-    { "protect", { DELETE, "--protect", DOMAIN, "s2" }, TREE, .also = "io",
+    { "set", { SET, "--protect", DOMAIN, "s2" }, TREE, .also = "io",
       .snapshot = "s2" },
 };
 

@@ -19,6 +19,7 @@
 #define CREATE XS, "snapshot-create"
 #define REVERT XS, "snapshot-revert"
 #define DELETE XS, "snapshot-delete"
+#define SET XS, "snapshot-set"
 
 #define MAX_MIDS 2
 #define MAX_WORDS 8

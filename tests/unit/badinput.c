@@ -58,13 +58,14 @@ static void bytes(void)
 static bool is_free(const char *path, const char *value)
 {
     static const char *const optional[] = {
-        "description", "parent", "protected", "hostname", "xen", "qemu",
+        "description", "expires", "parent", "protected", "hostname", "xen", "qemu",
         "cpu", "stamp", "reason",
     };
     size_t i;
 
     if (!strncmp(path, "config.", 7) ||
-        (!strcmp(path, "version") && !strcmp(value, "1.5")))
+        (!strcmp(path, "version") && !strcmp(value, "1.5")) ||
+        (!strcmp(path, "expires") && !value[strspn(value, "01")]))
         return true;
     for (i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
         if (!strcmp(strrchr(path, '.') ? strrchr(path, '.') + 1 : path,

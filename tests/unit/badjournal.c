@@ -36,8 +36,8 @@ static json_object *journal_doc(enum op op)
     fixture_snapshot("a", NULL, &j.s);
     if (op == OP_REVERT)
         plan_revert(&j.s, false, &j.plan);
-    else if (op == OP_PROTECT)
-        plan_protect(&j.plan);
+    else if (op == OP_SET)
+        plan_set(&j.plan);
     else
         plan_delete(&j.s, &j.plan);
     o = job_to_json(&j);
@@ -100,7 +100,7 @@ static void journals(void)
     enum op op;
 
     mutations_ok = true;
-    for (op = OP_REVERT; op <= OP_PROTECT; op++) {
+    for (op = OP_REVERT; op <= OP_SET; op++) {
         doc = journal_doc(op);
         for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             mutate_journal(doc, keys[i]);

@@ -202,6 +202,7 @@ static void keep_rules(void)
 static void modes(void)
 {
     const char *const hot[] = { "mode=hot", NULL };
+    const char *const live[] = { "live=1", NULL };
     struct cfg c;
     struct err e;
 
@@ -215,7 +216,14 @@ static void modes(void)
           c.mode == SNAP_HOT_OR_COLD, "and be taken back");
     cfg_free(&c);
     refused("mode = \"warm\"", "mode: 'warm'");
-    check(!read_cfg("live = 1", NULL, &c, &e) && c.live, "so can live");
+    check(!read_cfg("", NULL, &c, &e) && c.live == SNAP_LIVE_AUTO,
+          "live is the default");
+    cfg_free(&c);
+    check(!read_cfg("live = 0", NULL, &c, &e) && c.live == SNAP_LIVE_NO,
+          "it can be refused");
+    cfg_free(&c);
+    check(!read_cfg("live = 0", live, &c, &e) && c.live == SNAP_LIVE_AUTO,
+          "and be taken back");
     cfg_free(&c);
     refused("live = 2", "live: not a number from 0 to 1");
 }

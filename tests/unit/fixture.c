@@ -18,7 +18,7 @@ char *fixture_text(const char *name, const char *parent)
     char *text = mem_printf(
         "{\"format\":\"xl-snapshot\",\"version\":1,\"name\":\"%s\","
         "\"description\":\"before the upgrade\","
-        "\"creation_time\":1795395723,\"parent\":%s,\"protected\":false,"
+        "\"creation_time\":1795395723,\"expires\":null,\"parent\":%s,\"protected\":false,"
         "\"domain\":{\"name\":\"g1\","
         "\"uuid\":\"6c2b3f5e-0b1c-4d55-9f3e-2f6a1f0e7a11\","
         "\"type\":\"pvh\",\"state\":\"running\"},"

@@ -80,7 +80,7 @@ static void made(void)
 {
     static const char *const keys[] = {
         "format", "version", "name", "description", "creation_time",
-        "parent", "protected", "domain", "host", "downtime_ms", "memory", "disks",
+        "expires", "protected", "parent", "domain", "host", "downtime_ms", "memory", "disks",
         "config",
     };
     struct snapshot s, back;
@@ -101,7 +101,7 @@ static void made(void)
             i++;
         }
     }
-    check(same && i == 13, "keys in the order of the design");
+    check(same && i == 14, "keys in the order of the design");
     check(!meta_parse(o, "f", &back, &e) && !strcmp(back.name, "snap1") &&
           !back.parent && back.ndisks == 2 &&
           !strcmp(back.config, s.config) &&
@@ -387,6 +387,56 @@ static void protection(void)
     json_object_put(out);
 }
 
+static void expiry(void)
+{
+    json_object *o = fixture_json("snap1", "base"), *out;
+    struct json_at at = { "f", "" };
+    struct snapshot s;
+    struct err e;
+    uint64_t when = 0;
+
+    json_object_object_del(o, "expires");
+    check(!meta_parse(o, "f", &s, &e) && !s.expires,
+          "metadata from before there was an expiry does not expire");
+    s.expires = 1800000000;
+    out = meta_to_json(&s);
+    check(!json_u64(out, "expires", at, UINT64_MAX, &when, &e) &&
+          when == 1800000000, "a snapshot can be given an expiry");
+    meta_free(&s);
+    json_object_put(o);
+    check(!meta_parse(out, "f", &s, &e) && s.expires == 1800000000,
+          "which is read again");
+    s.expires = 0;
+    o = meta_to_json(&s);
+    check(json_object_object_get_ex(o, "expires", NULL) &&
+          !json_has(o, "expires"),
+          "and can be taken away");
+    meta_free(&s);
+    json_object_put(o);
+    json_add_str(out, "expires", "soon");
+    check_err(meta_parse(out, "f", &s, &e), &e, SNAP_FAILED, "'expires'",
+              "a word is no expiry");
+    json_object_put(out);
+}
+
+static void description(void)
+{
+    json_object *o = fixture_json("snap1", "base"), *out;
+    struct snapshot s;
+    struct err e;
+
+    check(!meta_parse(o, "f", &s, &e), "metadata with a description");
+    free(s.description);
+    s.description = NULL;
+    out = meta_to_json(&s);
+    check(json_object_object_get_ex(out, "description", NULL) &&
+          !json_has(out, "description"),
+          "whose description can be taken away");
+    meta_free(&s);
+    json_object_put(o);
+    json_object_put(out);
+}
+
 static void many_disks(void)
 {
     json_object *arr = json_object_new_array();
@@ -416,6 +466,8 @@ int main(void)
     versions();
     later_minor();
     protection();
+    expiry();
+    description();
     many_disks();
     return unit_done();
 }

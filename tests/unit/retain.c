@@ -62,7 +62,7 @@ static bool keeps(const struct retain *r, uint64_t now, const char *want)
 
     retain_choose(r, now, items, n);
     for (i = 0; i < n; i++) {
-        char *why = retain_why(&items[i]), *more;
+        char *why = retain_why(r, &items[i]), *more;
 
         if (items[i].why) {
             more = mem_printf("%s%s%s:%s", text, text[0] ? " " : "",
@@ -256,6 +256,54 @@ static void always_kept(void)
           "an empty glob matches nothing");
 }
 
+/* Expiry and rules do not know of each other. */
+static void expiry(void)
+{
+    struct retain r = { .what = RETAIN_UNEXPIRED };
+
+    clear();
+    add("n-1", 10)->expires = 50;
+    add("n-2", 20)->expires = 100;
+    add("n-3", 30)->expires = 101;
+    add("n-4", 40);
+    add("n-5", 50)->expires = 60;
+    items[n - 1].protected = true;
+    add("n-6", 60)->expires = 60;
+    items[n - 1].current = true;
+    add("n-7", 500)->expires = 60;
+    items[n - 1].damaged = true;
+    check(keeps(&r, 100, "n-6:current n-5:protected n-4:does not expire "
+                "n-3:not expired"),
+          "what has expired goes, but the current and protected ones");
+    r.match = "n-2";
+    check(keeps(&r, 100, "n-7:name does not match "
+                "n-6:current, name does not match "
+                "n-5:protected, name does not match "
+                "n-4:name does not match, does not expire "
+                "n-3:name does not match, not expired "
+                "n-1:name does not match"), "a glob chooses among them");
+    r = (struct retain){ .keep[RETAIN_LAST] = 2 };
+    check(keeps(&r, 1000, "n-7:damaged n-6:current, last n-5:protected, last"),
+          "rules do not look at expiry");
+}
+
+static void nothing_kept(void)
+{
+    struct retain r = { .what = RETAIN_NOTHING };
+    char *why;
+
+    clear();
+    add("a", 1)->protected = true;
+    add("b", 2)->current = true;
+    add("c", 500)->damaged = true;
+    check(keeps(&r, 100, ""), "all go, whatever they are");
+    why = retain_why(&r, &items[0]);
+    check(!strcmp(why, "all are to go"), "and it is said why");
+    free(why);
+    r.match = "[ac]";
+    check(keeps(&r, 100, "b:name does not match"), "if their names match");
+}
+
 static void why_not(void)
 {
     struct retain r = { .keep[RETAIN_LAST] = 1 };
@@ -265,7 +313,7 @@ static void why_not(void)
     add("a", 1);
     add("b", 2);
     retain_choose(&r, 10, items, n);
-    why = retain_why(&items[1]);
+    why = retain_why(&r, &items[1]);
     check(!items[1].why && !strcmp(why, "no rule keeps it"),
           "why one is deleted is told too");
     free(why);
@@ -376,6 +424,8 @@ int main(void)
     summer_time();
     together();
     always_kept();
+    expiry();
+    nothing_kept();
     why_not();
     strange_times();
     any_rules();

@@ -31,25 +31,34 @@ static void sizes(void)
     size_is(UINT64_MAX, "16.0 EiB");
 }
 
+static size_t columns = 80;
+
 /* What show_domain() writes to stdout; the caller's to free. */
-static char *shown(const struct tree *t, const char *name,
-                   enum show_style style)
+static char *shown_by(struct show *sh, const struct tree *t,
+                      const char *name)
 {
-    struct show sh = { .style = style };
     char *file = unit_path("out"), *text;
     int saved = dup(1);
 
     fflush(stdout);
     if (!freopen(file, "w", stdout))
         _exit(2);
-    show_domain(&sh, "g1", t, name);
-    show_end(&sh);
+    show_domain(sh, "g1", t, name);
+    show_end(sh);
     fflush(stdout);
     dup2(saved, 1);
     close(saved);
     text = unit_get(file, NULL);
     free(file);
     return text;
+}
+
+static char *shown(const struct tree *t, const char *name,
+                   enum show_style style)
+{
+    struct show sh = { .style = style, .columns = columns };
+
+    return shown_by(&sh, t, name);
 }
 
 static bool shows(const struct tree *t, const char *name,
@@ -148,6 +157,19 @@ static void wide_table(void)
           strstr(text, " very... 16.0 EiB "),
           "a name that is too long for its column has a line of its own");
     free(text);
+    columns = 140;
+    text = shown(&t, NULL, SHOW_TABLE);
+    check(strstr(text, "there-may-be 2026-") &&
+          strstr(text, "a description that is longer t...\n"),
+          "a wide terminal is used");
+    free(text);
+    columns = 0;
+    text = shown(&t, NULL, SHOW_TABLE);
+    check(strstr(text, "a description that is longer than what is left of the "
+                       "line\n") && strstr(text, "there-may-be 2026-"),
+          "without a width nothing is cut");
+    free(text);
+    columns = 80;
     tree_free(&t);
 }
 
@@ -160,12 +182,19 @@ static void long_style(void)
     t.nodes[tree_find(&t, "child")].size_on_disk = 8192;
     text = shown(&t, "child", SHOW_LONG);
     check(strstr(text, "Name:         child (current)\n") &&
+          strstr(text, "\nCreated:      2026-11-23 01:02:04 +0000\n") &&
+          !strstr(text, "Expires") && !strstr(text, "Check") &&
           strstr(text, "\nParent:       base\n") &&
           strstr(text, "\nDisks:        xvda internal, /vg/g1.qcow2\n"
                        "              xvdb none (CD-ROM), /iso/cd.iso\n") &&
           strstr(text, "\nDowntime:     0.12 s\n") &&
           strstr(text, "\nMemory:       4.0 KiB\n") &&
           strstr(text, "\nOn disk:      8.0 KiB\n"), "long");
+    free(text);
+    find(&t, "child")->expires = 1795395723;
+    text = shown(&t, "child", SHOW_LONG);
+    check(strstr(text, "\nExpires:      2026-11-23 01:02:03 +0000\n"),
+          "with the time at which it expires");
     free(text);
     tree_free(&t);
 }
@@ -179,15 +208,15 @@ static void drawing(void)
     struct tree t;
 
     plant(&t, family, 2);
-    check(shows(&t, NULL, SHOW_TREE, "o base\n* child\n"),
+    check(shows(&t, NULL, SHOW_TREE, "o base\n|\n* child <- you are here\n"),
           "a chain is drawn straight down, with the current one marked");
     tree_free(&t);
     plant(&t, rows, 8);
     find(&t, "c")->protected = true;
     check(shows(&t, NULL, SHOW_TREE,
-                "o a\n|-o c (protected)\n|-o e\n| o f\no b\no d\n* g\n\n"
-                "o r\n"), "branches to the right, trees apart");
-    check(shows(&t, "e", SHOW_TREE, "o e\no f\n"),
+                "o a\n|-o c (protected)\n|-o e\n| |\n| o f\n|\no b\n|\no d\n"
+                "|\n* g <- you are here\n\no r\n"), "branches to the right, trees apart");
+    check(shows(&t, "e", SHOW_TREE, "o e\n|\no f\n"),
           "from one snapshot downwards");
     tree_free(&t);
 }
@@ -332,6 +361,38 @@ static void hostile(void)
     tree_free(&t);
 }
 
+/* What a check found, by the tree's index. */
+static void checked(void)
+{
+    char bad[] = "memory.xl: it\033 is damaged";
+    char *problems[2] = { NULL, bad };
+    struct show sh = { .style = SHOW_TABLE, .problems = problems };
+    struct tree t;
+    char *text;
+
+    plant(&t, family, 2);
+    text = shown_by(&sh, &t, NULL);
+    check(!strcmp(text, "base: OK\nchild: memory.xl: it  is damaged\n"),
+          "a check: a line each");
+    free(text);
+    sh = (struct show){ .style = SHOW_LONG, .problems = problems };
+    text = shown_by(&sh, &t, "base");
+    check(strstr(text, "\nCheck:        OK\n"), "in the long list, too");
+    free(text);
+    sh = (struct show){ .style = SHOW_JSON, .problems = problems };
+    text = shown_by(&sh, &t, NULL);
+    check(strstr(text, "\"ok\":true,\n  \"problem\":null") &&
+          strstr(text, "\"ok\":false,\n  \"problem\":\"memory.xl: it"),
+          "and in JSON");
+    free(text);
+    sh = (struct show){ .style = SHOW_NAMES, .headings = true };
+    text = shown_by(&sh, &t, NULL);
+    check(!strcmp(text, "g1/base\ng1/child\n"),
+          "names of several domains say whose");
+    free(text);
+    tree_free(&t);
+}
+
 static void nothing(void)
 {
     struct tree t = { .first_root = TREE_NONE };
@@ -360,12 +421,14 @@ static void progress(void)
 {
     progress_is(1, 128, 0, "memory: 1 of 128 MiB (0%)");
     progress_is(1, 128, 499, "memory: 1 of 128 MiB (0%)");
-    progress_is(64, 128, 1000,
-                "memory: 64 of 128 MiB (50%), 64 MiB/s, 1 s left");
-    progress_is(100, 7300, 1000,
-                "memory: 100 of 7300 MiB (1%), 100 MiB/s, 1:12 min left");
-    progress_is(10, 100000, 1000,
-                "memory: 10 of 100000 MiB (0%), 10 MiB/s, 2:46 h left");
+    progress_is(64, 128, 1000, "memory: 64 of 128 MiB (50%), 64 MiB/s");
+    progress_is(96, 128, 3000,
+                "memory: 96 of 128 MiB (75%), 32 MiB/s, 1 s left");
+    progress_is(100, 7300, 4000, "memory: 100 of 7300 MiB (1%), 25 MiB/s");
+    progress_is(400, 7600, 4000,
+                "memory: 400 of 7600 MiB (5%), 100 MiB/s, 1:12 min left");
+    progress_is(5000, 100000, 500000,
+                "memory: 5000 of 100000 MiB (5%), 10 MiB/s, 2:38 h left");
     progress_is(0, 128, 5000, "memory: 0 of 128 MiB (0%)");
     progress_is(130, 128, 5000, "memory: 130 of 128 MiB (101%)");
     progress_is(0, 0, 5000, "memory: 0 of 0 MiB (0%)");
@@ -383,6 +446,7 @@ int main(void)
     json();
     several();
     hostile();
+    checked();
     nothing();
     progress();
     return unit_done();

@@ -13,7 +13,7 @@ esac
 snap() {
     before[$1]=$(counter g1)
     check "create $1" xl snapshot-create "${how[@]}" g1 "$1"
-    grep -q "^Snapshot $1 of domain g1: downtime [0-9.]* s, memory " \
+    grep -q "^Created snapshot '$1' of domain g1: downtime [0-9.]* s, memory " \
         "$bed_tmp/out" && ok "create $1 prints the downtime and the sizes" ||
         fail "create $1 prints the downtime and the sizes"
     wait_ticks g1 2
