@@ -94,6 +94,12 @@ static void step(void *arg, const char *text)
     printf("%2u. %s\n", ++c->steps, text);
 }
 
+static void outlook(void *arg, const struct snap_outlook *o)
+{
+    (void)arg;
+    show_outlook(o);
+}
+
 void cli_report_begin(struct cli *c)
 {
     c->rep = (struct reporter){
@@ -103,6 +109,7 @@ void cli_report_begin(struct cli *c)
     c->env.rep = &c->rep;
     if (dryrun_only) {
         c->env.plan = step;
+        c->env.outlook = outlook;
         c->env.plan_arg = c;
     }
 }

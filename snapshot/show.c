@@ -140,6 +140,62 @@ char *show_disks(const struct snapshot *s)
     return text;
 }
 
+/* What the part will take, by its kind; the caller's to free. */
+static char *room_of(const struct snapshot_disk *d)
+{
+    char *size = show_size(d->room ? d->room : d->virtual_size), *text;
+
+    if (!strcmp(d->type, "internal"))
+        text = mem_printf("inside the image, which grows by what the guest "
+                          "overwrites, up to %s", size);
+    else if (!strcmp(d->type, "external"))
+        text = mem_printf("the image is frozen, and a new layer grows by what "
+                          "the guest writes, up to %s", size);
+    else if (!strcmp(d->type, "copy"))
+        text = mem_printf("%s, up to %s: at once or, with reflinks, as the guest "
+                          "overwrites the disk", d->part, size);
+    else
+        text = mem_printf("%s, up to %s", d->part, size);
+    free(size);
+    return text;
+}
+
+static void show_disk_outlook(const struct snapshot_disk *d)
+{
+    char *disk = show_disk(d), *room, *line;
+
+    if (!meta_disk_has_part(d)) {
+        printf("Disk %s\n", disk);
+    } else {
+        room = room_of(d);
+        line = clean(room);
+        printf("Disk %s: %s\n", disk, line);
+        free(line);
+        free(room);
+    }
+    free(disk);
+}
+
+void show_outlook(const struct snap_outlook *o)
+{
+    char *need = show_size(o->need), *room = show_size(o->room);
+    size_t i;
+
+    if (o->cold)
+        puts("Cold: the domain is saved, destroyed and restored");
+    else if (o->live)
+        puts("Live, where Xen can: the guest stops for the last of its "
+             "memory");
+    else
+        puts("Hot, not live: the guest stops for all of its memory");
+    printf("Memory: up to %s in %s, where %s are free\n", need, o->where,
+           room);
+    for (i = 0; i < o->s->ndisks; i++)
+        show_disk_outlook(&o->s->disks[i]);
+    free(room);
+    free(need);
+}
+
 static bool is_current(const struct tree *t, const struct snapshot *s)
 {
     return t->current && !strcmp(t->current, s->name);

@@ -5,7 +5,7 @@
 #ifndef SNAPSHOT_SHOW_H
 #define SNAPSHOT_SHOW_H
 
-#include "store/tree.h"
+#include "snapshot.h"
 
 enum show_style { SHOW_TABLE, SHOW_LONG, SHOW_TREE, SHOW_NAMES, SHOW_JSON };
 
@@ -24,6 +24,9 @@ struct show {
 void show_domain(struct show *sh, const char *domain, const struct tree *t,
                  const char *name);
 void show_end(struct show *sh);
+
+/* How the guest is stopped, and what each part is and takes; on stdout. */
+void show_outlook(const struct snap_outlook *o);
 
 /* "12.3 MiB"; the caller's to free, as all of these. */
 char *show_size(uint64_t bytes);

@@ -19,14 +19,23 @@
 /* libxl_ctx stays the caller's. */
 void snap_init(void *libxl_ctx);
 
+/* What a dry run of a create tells beside its steps. */
+struct snap_outlook {
+    const struct snapshot *s;   /* as far as it is known before it is taken */
+    bool cold, live;            /* live: if Xen can */
+    uint64_t need, room;        /* bytes for memory at most, and free for it */
+    const char *where;          /* the memory image will lie */
+};
+
 struct snap_env {
     const char *root;           /* of the store: STORE_ROOT */
     const struct reporter *rep;
     /*
      * Dry run: everything is checked, nothing changed.  plan() gets each
-     * step in words instead.
+     * step in words instead, and outlook(), which may be NULL, is called before.
      */
     void (*plan)(void *arg, const char *step);
+    void (*outlook)(void *arg, const struct snap_outlook *o);
     void *plan_arg;
 };
 

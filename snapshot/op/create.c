@@ -43,7 +43,12 @@ static int find_domain(const char *word, struct domain *d, struct err *e)
 {
     int rc = domain_find(word, d, e);
 
-    return rc ? rc < 0 ? -1 : 0 : no_domain(word, e);
+    if (rc < 0)
+        return -1;
+    if (rc == 0)
+        return err_set(e, SNAP_FAILED, "domain %s is not running (see 'xl "
+                       "list'): it has no memory to take a snapshot of", word);
+    return 0;
 }
 
 /* One that does not run may still have something to be recovered. */
@@ -64,10 +69,16 @@ static int check_known(const struct snap_env *env, const char *word,
     return known ? 0 : no_domain(word, e);
 }
 
+/* Bytes that the memory image may take. */
+static uint64_t memory_need(const struct job *j)
+{
+    return memory_room((j->memory_kib + IMAGE_OVERHEAD_KIB) * 1024,
+                       j->memory_level);
+}
+
 static void check_space(struct job *j, struct err *problems)
 {
-    uint64_t size = (j->memory_kib + IMAGE_OVERHEAD_KIB) * 1024;
-    uint64_t room, need = memory_room(size, j->memory_level);
+    uint64_t room, need = memory_need(j);
     const char *what;
     struct err e;
     int fd = memory_place_disk(j->st, &j->s, &what, &e);
@@ -245,6 +256,22 @@ static void describe_host(const char *qemu, struct snapshot *s)
     s->host.cpu = host_cpu_model();
 }
 
+static void tell_outlook(const struct snap_env *env, const struct job *j)
+{
+    struct snap_outlook o = {
+        .s = &j->s, .cold = job_is_cold(j), .live = j->live,
+        .need = memory_need(j),
+    };
+    struct err e;
+    int fd = memory_place_disk(j->st, &j->s, &o.where, &e);
+
+    /* That it can be told has been checked. */
+    if (fd >= 0 && !file_free_space(fd, &o.room, &e))
+        env->outlook(env->plan_arg, &o);
+    if (fd >= 0)
+        close(fd);
+}
+
 static int create(struct session *s, const struct snap_create *req,
                   const char *name, const struct domain *d,
                   struct snapshot *made_r, struct err *e)
@@ -258,6 +285,8 @@ static int create(struct session *s, const struct snap_create *req,
     if (req->expire_s)
         j.s.expires = j.s.creation_time + req->expire_s;
     describe_host(j.host.qemu ? qemu_version(j.host.qemu) : NULL, &j.s);
+    if (s->env->outlook)
+        tell_outlook(s->env, &j);
     if (session_run(s, &j, e))
         goto out;
     *made_r = j.s;

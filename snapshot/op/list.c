@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "op/session.h"
 #include "op/verify.h"
+#include "store/meta.h"
 #include "store/store.h"
 #include "store/tree.h"
 #include "sys/err.h"
 #include "sys/name.h"
+#include "sys/report.h"
 #include "txn/journal.h"
+#include "xen/domain.h"
 
 /* Of a file outside of the store. */
 static uint64_t size_of(const char *path)
@@ -34,6 +38,97 @@ static void measure(struct store *st, struct tree_node *node)
             node->size_on_disk += size_of(s->disks[i].part);
 }
 
+static bool has_disk_of(const struct domain *d, const struct tree *t)
+{
+    size_t i, k, m;
+
+    for (i = 0; i < t->n; i++)
+        for (k = 0; k < t->nodes[i].s.ndisks; k++)
+            for (m = 0; m < d->ndisks; m++)
+                if (meta_disk_has_part(&t->nodes[i].s.disks[k]) &&
+                    !strcmp(t->nodes[i].s.disks[k].path, d->disks[m].path))
+                    return true;
+    return false;
+}
+
+/* A note if the snapshots of "other" are those of this domain's disks. */
+static void note_if_of(const struct snap_env *env, const struct domain *d,
+                       const char *other)
+{
+    struct err problems = { 0 };
+    struct err e;
+    struct tree t = { 0 };
+    struct store st;
+
+    if (store_open(&st, env->root, other, false, &e))
+        return;
+    if (st.fd >= 0 && !tree_load(&st, &t, &problems, &e) &&
+        has_disk_of(d, &t))
+        report_note(env->rep, "the disks of domain %s have snapshots under "
+                    "the name %s: see 'xl snapshot-list %s'; 'xl "
+                    "snapshot-recover --adopt=%s %s' takes them over",
+                    d->name, other, other, other, d->name);
+    tree_free(&t);
+    store_close(&st);
+}
+
+/* A domain that was renamed, or made anew: where its snapshots may be. */
+static void note_elsewhere(const struct snap_env *env, const char *domain)
+{
+    struct domain d;
+    struct err e;
+    char **names;
+    size_t n, i;
+
+    if (domain_find(domain, &d, &e) <= 0)
+        return;
+    if (!store_domains(env->root, &names, &n, &e)) {
+        for (i = 0; i < n; i++)
+            if (strcmp(names[i], domain))
+                note_if_of(env, &d, names[i]);
+        store_free_names(names, n);
+    }
+    domain_free(&d);
+}
+
+static bool is_gone(const char *path)
+{
+    struct stat sb;
+
+    return stat(path, &sb) && errno == ENOENT;
+}
+
+/* All disks of all snapshots, of which there are some, are gone. */
+static bool disks_are_gone(const struct tree *t)
+{
+    size_t i, k, n = 0;
+
+    for (i = 0; i < t->n; i++)
+        for (k = 0; k < t->nodes[i].s.ndisks; k++) {
+            const struct snapshot_disk *d = &t->nodes[i].s.disks[k];
+
+            if (!meta_disk_has_part(d))
+                continue;
+            if (!is_gone(d->path))
+                return false;
+            n++;
+        }
+    return n > 0;
+}
+
+/* A domain that was given up, but for its snapshots. */
+static void note_gone(const struct snap_env *env, const char *domain,
+                      const struct tree *t)
+{
+    struct domain d;
+    struct err e;
+
+    if (disks_are_gone(t) && domain_look(domain, &d, &e) == 0)
+        report_note(env->rep, "the disks of domain %s are gone; if they do "
+                    "not come back, 'xl snapshot-delete --all %s' removes "
+                    "what is left of its snapshots", domain, domain);
+}
+
 int snap_list(const struct snap_env *env, const char *domain, bool sizes,
               char **domain_r, struct tree *t_r, bool *pending_r,
               struct err *problems, struct err *e)
@@ -51,6 +146,11 @@ int snap_list(const struct snap_env *env, const char *domain, bool sizes,
     for (i = 0; !rc && sizes && i < t_r->n; i++)
         measure(&st, &t_r->nodes[i]);
     *pending_r = !rc && journal_exists(&st);
+    /* Under way, the domain's configuration may be locked. */
+    if (!rc && !t_r->n && problems->status == SNAP_OK && !*pending_r)
+        note_elsewhere(env, *domain_r);
+    if (!rc && t_r->n)
+        note_gone(env, *domain_r, t_r);
     store_close(&st);
     return rc;
 }

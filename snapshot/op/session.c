@@ -52,7 +52,7 @@ int session_check_known(const char *word, const struct store *st,
 
 int session_no_such(const struct session *s, const char *name, struct err *e)
 {
-    return err_set(e, SNAP_FAILED, "domain %s has no snapshot %s (see 'xl "
+    return err_set(e, SNAP_FAILED, "domain %s has no snapshot '%s' (see 'xl "
                    "snapshot-list %s')", s->st.domain, name, s->st.domain);
 }
 

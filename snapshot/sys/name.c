@@ -12,26 +12,47 @@
 #include "sys/name.h"
 
 #define VOLUME_MAX_LEN 127
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* Of the store's own files: a snapshot is a directory beside or above them. */
+static const char *const store_files[] = {
+    "domain.json", "snapshot.json", "memory.xl", "memory.xl.zst",
+    "memory.xl.spool",
+};
+
+static bool is_digits(const char *name)
+{
+    return name[0] && !name[strspn(name, DIGITS)];
+}
+
+/* typed: what became the name, to be proposed with a letter before it. */
+static int digits_alone(const char *name, const char *typed, struct err *e)
+{
+    return err_set(e, SNAP_USAGE, "snapshot name '%s' is digits alone, which "
+                   "qemu-img takes for an id: use 'snap-%s', for example",
+                   name, typed);
+}
 
 int name_check(const char *name, struct err *e)
 {
-    size_t len = strlen(name);
+    size_t len = strlen(name), i;
 
     if (len < 1 || len > NAME_MAX_LEN)
         return err_set(e, SNAP_USAGE, "snapshot name '%s' has %zu characters: "
                        "1 to %d are allowed", name, len, NAME_MAX_LEN);
-    if (strspn(name, "0123456789") == len)
-        return err_set(e, SNAP_USAGE, "snapshot name '%s' is only digits: "
-                       "qemu-img would take it for an id; start it with a "
-                       "letter", name);
-    if (!((name[0] >= 'a' && name[0] <= 'z') ||
-          (name[0] >= 'A' && name[0] <= 'Z') || name[0] == '_'))
+    if (is_digits(name))
+        return digits_alone(name, name, e);
+    if (!strchr(LETTERS DIGITS "_", name[0]))
         return err_set(e, SNAP_USAGE, "snapshot name '%s' must start with a "
-                       "letter or '_'", name);
-    if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                     "0123456789._-") != len)
+                       "letter, a digit or '_'", name);
+    if (strspn(name, LETTERS DIGITS "._-") != len)
         return err_set(e, SNAP_USAGE, "snapshot name '%s' may hold only "
                        "letters, digits, '.', '_' and '-'", name);
+    for (i = 0; i < sizeof(store_files) / sizeof(store_files[0]); i++)
+        if (!strcmp(name, store_files[i]))
+            return err_set(e, SNAP_USAGE, "snapshot name '%s' is that of a "
+                           "file of the store: choose another one", name);
     return 0;
 }
 
@@ -71,6 +92,8 @@ int name_expand(const char *template, time_t now, char **name_r,
             return err_set(e, SNAP_USAGE, "snapshot name '%s' is too long or "
                            "empty", template);
         *name_r = mem_strdup(buf);
+        if (is_digits(buf))
+            return digits_alone(buf, template, e);
     }
     return name_check(*name_r, e);
 }
@@ -78,8 +101,7 @@ int name_expand(const char *template, time_t now, char **name_r,
 /* How many bytes of it are the name of a group or volume; 0: none. */
 static size_t volume_length(const char *name)
 {
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-");
+    size_t len = strspn(name, LETTERS DIGITS "+_.-");
 
     if (*name == '-' || len > VOLUME_MAX_LEN || (len == 1 && name[0] == '.') ||
         (len == 2 && name[0] == '.' && name[1] == '.'))

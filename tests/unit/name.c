@@ -20,6 +20,7 @@ static void allowed(void)
     static const char *const good[] = {
         "a", "_", "Z9", "snap1", "_1", "before-upgrade", "v1.2_rc-3",
         "auto-20261123T010203Z", "a..", "a-",
+        "1a", "20261123-night", "2026-11-23", "0_", "domain", "memory",
     };
     struct err e;
     size_t i;
@@ -32,9 +33,13 @@ static void refused(void)
 {
     static const struct { const char *name, *why; } bad[] = {
         { "", "0 characters" },
-        { "1", "only digits" },
-        { "20261123", "only digits" },
-        { "1a", "must start" },
+        { "1", "digits alone" },
+        { "20261123", "use 'snap-20261123', for example" },
+        { "domain.json", "a file of the store" },
+        { "snapshot.json", "a file of the store" },
+        { "memory.xl", "a file of the store" },
+        { "memory.xl.zst", "a file of the store" },
+        { "memory.xl.spool", "a file of the store" },
         { ".a", "must start" },
         { "..", "must start" },
         { "-d", "must start" },
@@ -102,7 +107,10 @@ static void templates(void)
     expands("snap1", "snap1");
     expands("backup-%Y%m%d", "backup-20261123");
     expands("daily-%H.%M.%S", "daily-01.02.03");
-    expands_not("%Y%m%d", "only digits");
+    expands("%Y-%m-%d", "2026-11-23");
+    expands_not("%Y%m%d", "'20261123' is digits alone, which qemu-img takes "
+                "for an id: use 'snap-%Y%m%d'");
+    expands("snap-%Y%m%d", "snap-20261123");
     expands_not("snap %Y", "may hold only");
     expands_not("at-%T", "may hold only");
     expands_not("snap-%%", "may hold only");
