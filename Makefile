@@ -84,7 +84,8 @@ install: all
 	install -m 644 completion/xl-snapshot $(DESTDIR)$(BASHCOMPDIR)/xl
 	install -m 644 snapshot-cfg/*.cfg examples/*.* \
 		$(DESTDIR)$(DOCDIR)/examples
-	install -m 755 examples/xl-snapshot-nightly $(DESTDIR)$(DOCDIR)/examples
+	install -m 755 examples/xl-snapshot-nightly \
+		examples/xl-snapshot-metrics $(DESTDIR)$(DOCDIR)/examples
 
 .PHONY: uninstall
 uninstall:
