@@ -14,7 +14,7 @@
 #include "sys/mem.h"
 #include "sys/report.h"
 
-/* A memory image that is gone or cut: nobody can go back to that. */
+/* A memory image that is gone or cut: nobody can revert to that. */
 static bool is_damaged(struct session *s, const struct snapshot *snap)
 {
     char *what;

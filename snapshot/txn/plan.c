@@ -108,8 +108,8 @@ static void check_state(const struct domain *dom, struct err *problems)
         err_add(problems, "domain %s is paused and cannot answer a suspend "
                 "request: run 'xl unpause %s' first", dom->name, dom->name);
     else if (dom->state != DOMAIN_RUNNING)
-        err_add(problems, "domain %s is %s: only a running domain can be "
-                "snapshot", dom->name,
+        err_add(problems, "domain %s is %s: a snapshot can be taken of a "
+                "running domain only", dom->name,
                 dom->state == DOMAIN_DYING ? "dying" :
                 dom->state == DOMAIN_SUSPENDED ? "suspended" :
                 "shutting down");
