@@ -99,7 +99,6 @@ static int purge(struct job *j, const struct step *step, struct err *e)
     return store_remove(j->st, STORE_DELETED, j->s.name, e);
 }
 
-/* One durable rename: old or new, so there is nothing to undo. */
 static int set(struct job *j, const struct step *step, struct err *e)
 {
     bool there;
@@ -110,6 +109,23 @@ static int set(struct job *j, const struct step *step, struct err *e)
     if (!there)
         return 0;
     return store_save(j->st, STORE_COMMITTED, &j->s, e);
+}
+
+/* As it is, written anew: what a cut-off write left goes with that. */
+static int set_undo(struct job *j, const struct step *step, struct err *e)
+{
+    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
+    struct snapshot now;
+    int rc;
+
+    (void)step;
+    if (there <= 0)
+        return there;
+    if (store_load(j->st, STORE_COMMITTED, j->s.name, &now, e))
+        return -1;
+    rc = store_save(j->st, STORE_COMMITTED, &now, e);
+    meta_free(&now);
+    return rc;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -141,7 +157,8 @@ const struct step_ops steps_delete[STEP_COUNT] = {
     [STEP_REMOVE] = { .act = remove_part },
     [STEP_RELINK] = { .act = relink },
     [STEP_PURGE] = { .act = purge },
-    [STEP_SET] = { .act = set, .happened = set_happened },
+    [STEP_SET] = { .act = set, .undo = set_undo,
+                   .happened = set_happened },
 };
 
 /*
