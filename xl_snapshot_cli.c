@@ -3,6 +3,7 @@
 /* The line of a snapshot command: its options and words, and its end. */
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

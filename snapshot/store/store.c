@@ -59,12 +59,26 @@ static int make_root(const char *root, struct err *e)
     return rc;
 }
 
+/*
+ * The store itself may be behind a symbolic link; one that leads nowhere is a
+ * storage that is not there, not a store without snapshots.
+ */
 static int open_root(const char *root, bool create, int *fd_r, struct err *e)
 {
+    char *real;
+    struct stat sb;
+    int rc = 0;
+
     if (create && make_root(root, e))
         return -1;
-    *fd_r = file_open_dir(AT_FDCWD, root, root, e);
-    return *fd_r >= 0 || (!create && errno == ENOENT) ? 0 : -1;
+    real = realpath(root, NULL);
+    if (!real && !lstat(root, &sb))
+        return err_errno(e, "cannot open %s", root);
+    *fd_r = file_open_dir(AT_FDCWD, real ? real : root, root, e);
+    if (*fd_r < 0 && (create || errno != ENOENT))
+        rc = -1;
+    free(real);
+    return rc;
 }
 
 static int open_domain(struct store *st, bool create, struct err *e)
