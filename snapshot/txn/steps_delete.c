@@ -114,13 +114,15 @@ static int set(struct job *j, const struct step *step, struct err *e)
 /* As it is, written anew: what a cut-off write left goes with that. */
 static int set_undo(struct job *j, const struct step *step, struct err *e)
 {
-    int there = store_there(j->st, STORE_COMMITTED, j->s.name, e);
     struct snapshot now;
+    bool there;
     int rc;
 
     (void)step;
-    if (there <= 0)
-        return there;
+    if (store_is_there(j->st, STORE_COMMITTED, j->s.name, &there, e))
+        return -1;
+    if (!there)
+        return 0;
     if (store_load(j->st, STORE_COMMITTED, j->s.name, &now, e))
         return -1;
     rc = store_save(j->st, STORE_COMMITTED, &now, e);
