@@ -14,7 +14,7 @@
 
 #define MIB (1024 * 1024)
 
-/* Runs a script of the shell in the test's folder; ends the test if it fails. */
+/* Runs a script in the test's folder; ends the test if it fails. */
 static void sh(const char *script)
 {
     char *line = mem_printf("cd '%s' && %s", unit_dir(), script);
@@ -186,7 +186,8 @@ static void in_use(void)
 
 static void devices(void)
 {
-    struct content file = { "a.raw", "raw", NULL }, dev = { NULL, "raw", NULL };
+    struct content file = { "a.raw", "raw", NULL };
+    struct content dev = { NULL, "raw", NULL };
     char *path;
     int fd = loop_attach("a.raw", 0, &path);
 
