@@ -310,24 +310,21 @@ static void endless(void)
           "used");
 }
 
-static void other_answers(void)
+static void other_answers(char *path)
 {
-    char *old = mem_strdup(getenv("PATH")), *dir = unit_path("fake");
-    char *path = mem_printf("%s:%s", dir, old);
+    char *old = mem_strdup(getenv("PATH"));
 
-    mkdir(dir, 0700);
     setenv("PATH", path, 1);
     old_qemu();
     hostile();
     endless();
     setenv("PATH", old, 1);
-    free(path);
-    free(dir);
     free(old);
 }
 
 /* Signals */
 
+/* While a qemu-img runs that does not end. */
 static int interrupted(void *arg)
 {
     struct content raw = { "a.raw", "raw", NULL };
@@ -335,12 +332,18 @@ static int interrupted(void *arg)
     struct err e;
     bool same = true;
 
-    (void)arg;
+    setenv("PATH", arg, 1);
     interrupt_catch(&e);
     raise(SIGINT);
     if (!image_same(&one, &raw, &same, &e) || same)
         return 1;
     return strstr(e.text, "interrupted") ? 0 : 2;
+}
+
+static void signals(char *path)
+{
+    unit_puts("fake/qemu-img", "#!/bin/sh\nexec sleep 1000\n");
+    check(unit_child(interrupted, path) == 0, "Ctrl-C ends it");
 }
 
 /* Folders with sockets that were left in TMPDIR, and servers. */
@@ -375,6 +378,7 @@ static bool is_served(void)
 int main(void)
 {
     char *tmp = unit_path("tmp");
+    char *path = mem_printf("%s/fake:%s", unit_dir(), getenv("PATH"));
     size_t before;
 
     if (!has("qemu-img") || !has("qemu-nbd") || !has("qemu-io")) {
@@ -394,10 +398,12 @@ int main(void)
     in_use();
     devices();
     overlays();
-    other_answers();
-    check(unit_child(interrupted, NULL) == 0, "Ctrl-C ends it");
+    mkdir("fake", 0700);
+    other_answers(path);
+    signals(path);
     check(!is_left() && !is_served(), "no server and no socket is left");
     check(unit_open_fds() == before, "no descriptor is left open");
+    free(path);
     free(tmp);
     return unit_done();
 }
