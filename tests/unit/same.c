@@ -387,6 +387,7 @@ int main(void)
     }
     mkdir(tmp, 0700);
     setenv("TMPDIR", tmp, 1);
+    free(tmp);
     if (chdir(unit_dir()))
         return 2;
     before = unit_open_fds();
@@ -404,6 +405,5 @@ int main(void)
     check(!is_left() && !is_served(), "no server and no socket is left");
     check(unit_open_fds() == before, "no descriptor is left open");
     free(path);
-    free(tmp);
     return unit_done();
 }
