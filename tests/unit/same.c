@@ -247,6 +247,8 @@ static void overlays(void)
 
 /* Another qemu-img, found before the real one. */
 
+static char *fake_path;
+
 #define HEAD "#!/bin/sh\nif [ ! -e first ]; then touch first; cat <<'E'\n"
 
 static void answer(const char *first, const char *then)
@@ -310,11 +312,11 @@ static void endless(void)
           "used");
 }
 
-static void other_answers(char *path)
+static void other_answers(void)
 {
     char *old = mem_strdup(getenv("PATH"));
 
-    setenv("PATH", path, 1);
+    setenv("PATH", fake_path, 1);
     old_qemu();
     hostile();
     endless();
@@ -332,7 +334,8 @@ static int interrupted(void *arg)
     struct err e;
     bool same = true;
 
-    setenv("PATH", arg, 1);
+    (void)arg;
+    setenv("PATH", fake_path, 1);
     interrupt_catch(&e);
     raise(SIGINT);
     if (!image_same(&one, &raw, &same, &e) || same)
@@ -340,10 +343,10 @@ static int interrupted(void *arg)
     return strstr(e.text, "interrupted") ? 0 : 2;
 }
 
-static void signals(char *path)
+static void signals(void)
 {
     unit_puts("fake/qemu-img", "#!/bin/sh\nexec sleep 1000\n");
-    check(unit_child(interrupted, path) == 0, "Ctrl-C ends it");
+    check(unit_child(interrupted, NULL) == 0, "Ctrl-C ends it");
 }
 
 /* Folders with sockets that were left in TMPDIR, and servers. */
@@ -378,7 +381,6 @@ static bool is_served(void)
 int main(void)
 {
     char *tmp = unit_path("tmp");
-    char *path = mem_printf("%s/fake:%s", unit_dir(), getenv("PATH"));
     size_t before;
 
     if (!has("qemu-img") || !has("qemu-nbd") || !has("qemu-io")) {
@@ -399,11 +401,12 @@ int main(void)
     in_use();
     devices();
     overlays();
+    fake_path = mem_printf("%s/fake:%s", unit_dir(), getenv("PATH"));
     mkdir("fake", 0700);
-    other_answers(path);
-    signals(path);
+    other_answers();
+    signals();
     check(!is_left() && !is_served(), "no server and no socket is left");
     check(unit_open_fds() == before, "no descriptor is left open");
-    free(path);
+    free(fake_path);
     return unit_done();
 }
