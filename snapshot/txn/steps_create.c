@@ -98,15 +98,23 @@ static int prepare_undo(struct job *j, const struct step *step,
 static int hold_monitor(struct job *j, const struct step *step,
                         struct err *e)
 {
+    bool found;
+
     (void)step;
-    return monitor_hold(j->st->domain, e);
+    if (monitor_hold(j->domid, j->st->domain, &found, e))
+        return -1;
+    if (!found)
+        report_note(j->rep, "warning: no xl process waits for domain %s, so "
+                    "perhaps nothing will handle its poweroff or reboot",
+                    j->st->domain);
+    return 0;
 }
 
 static int release_monitor(struct job *j, const struct step *step,
                            struct err *e)
 {
     (void)step;
-    return monitor_release(j->st->domain, e);
+    return monitor_release(j->domid, j->st->domain, e);
 }
 
 /* At the sight of a suspended guest it would end, and never come back. */
@@ -115,6 +123,9 @@ static int hold_undo(struct job *j, const struct step *step, struct err *e)
     enum domain_state state;
     bool same;
 
+    /* In another boot the id may be another domain's. */
+    if (!host_is_same_boot(j->boot))
+        return 0;
     if (domain_check(j->domid, j->s.domain.uuid, &same, &state, e))
         return -1;
     if (same && state == DOMAIN_SUSPENDED)

@@ -1,81 +1,249 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Finds, stops and continues the xl process that waits for a domain. */
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
 #include "sys/err.h"
 #include "sys/mem.h"
+#include "xen/domain.h"
 #include "xen/monitor.h"
 
-#ifndef XEN_LOG_DIR
-#define XEN_LOG_DIR "/var/log/xen"
-#endif
-
 #define STOP_MS 5000
+/* Xen's own starts of domains hold the lock for seconds, large ones longer. */
+#ifndef MONITOR_LOCK_MS
+#define MONITOR_LOCK_MS 60000
+#endif
+/* From the moment that a new domain runs until its monitor says so. */
+#define APPEAR_MS 3000
+#define POLL_MS 20
+
+/* What an xl process is to the domain in question. */
+enum role {
+    ROLE_NONE,
+    ROLE_WAITS,             /* it waits for the domain to end */
+    ROLE_SILENT,            /* a monitor whose log does not say for which */
+    ROLE_STARTS,            /* it may become one: it starts a domain */
+};
+
+struct monitors {
+    pid_t *pids;
+    size_t n;
+    bool silent;            /* all of them are ROLE_SILENT */
+    bool starting;          /* there is a ROLE_STARTS */
+};
+
+static FILE *open_proc(pid_t pid, const char *file)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    return fopen(path, "re");
+}
 
 /* The kernel's state letter of a process, 0 if it is gone. */
 static char process_state(pid_t pid)
 {
-    char path[64], buf[512], *p;
-    ssize_t n;
-    int fd;
+    FILE *f = open_proc(pid, "stat");
+    char buf[512], *p;
+    size_t n;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (!f)
         return 0;
-    n = read(fd, buf, sizeof(buf) - 1);
-    close(fd);
-    if (n <= 0)
-        return 0;
+    n = fread(buf, 1, sizeof(buf) - 1, f);
+    fclose(f);
     buf[n] = '\0';
     /* pid (comm) state ...; comm may hold anything, even ')'. */
     p = strrchr(buf, ')');
     return p && p[1] == ' ' ? p[2] : 0;
 }
 
-static bool link_is(const char *link, const char *want, bool base_only)
+static bool is_xl(pid_t pid)
 {
-    char to[4096];
-    ssize_t n = readlink(link, to, sizeof(to) - 1);
-    const char *got = to;
-
-    if (n < 0)
-        return false;
-    to[n] = '\0';
-    if (base_only && strrchr(to, '/'))
-        got = strrchr(to, '/') + 1;
-    /* logrotate or an upgrade may have removed the file since. */
-    return !strcmp(got, want) ||
-           (!strncmp(got, want, strlen(want)) &&
-            !strcmp(got + strlen(want), " (deleted)"));
-}
-
-static bool is_monitor(pid_t pid, const char *log)
-{
-    char path[64];
+    char path[64], to[4096];
+    const char *base;
+    ssize_t n;
 
     snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-    if (!link_is(path, "xl", true))
+    n = readlink(path, to, sizeof(to) - 1);
+    if (n <= 0)
         return false;
-    snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)pid);
-    return link_is(path, log, false);
+    to[n] = '\0';
+    base = strrchr(to, '/');
+    base = base ? base + 1 : to;
+    /* An upgrade of xl leaves the old program running. */
+    return !strcmp(base, "xl") || !strcmp(base, "xl (deleted)");
 }
 
-static int wait_stopped(pid_t pid, const char *domain, struct err *e)
+/* Is this process an xl that starts a domain, and stays as its monitor? */
+static bool is_starter(pid_t pid)
+{
+    static const char *const verbs[] = {
+        "create", "restore", "migrate-receive"
+    };
+    FILE *f = open_proc(pid, "cmdline");
+    char *word = NULL;
+    size_t size = 0, i;
+    bool first = true, yes = false;
+
+    if (!f)
+        return false;
+    while (getdelim(&word, &size, '\0', f) > 0) {
+        if (!first && word[0] != '-')
+            break;
+        first = false;
+        word[0] = '\0';
+    }
+    fclose(f);
+    /* xl takes any beginning of a command's name. */
+    for (i = 0; word && word[0] && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        yes = yes || !strncmp(verbs[i], word, strlen(word));
+    free(word);
+    return yes;
+}
+
+/*
+ * "Waiting for domain NAME (domid N) to die [pid P]": xl_vmcontrol.c in
+ * tools/xl prints it, the same from 4.14 to 4.20.  A name may hold anything.
+ */
+static bool says_waiting(const char *line, pid_t pid, uint32_t *domid_r)
+{
+    static const char begin[] = "Waiting for domain ";
+    const char *at = strrchr(line, '(');
+    unsigned domid;
+    int who, end = 0;
+
+    if (!at || strncmp(line, begin, strlen(begin)) ||
+        sscanf(at, "(domid %u) to die [pid %d]%n", &domid, &who, &end) != 2 ||
+        !end || at[end] != '\n' || who != pid)
+        return false;
+    *domid_r = domid;
+    return true;
+}
+
+/*
+ * The process's standard output and error, if they are one file, as a
+ * daemon's are.  Opened through the process: the file may have been renamed
+ * or removed since.
+ */
+static FILE *open_log(pid_t pid)
+{
+    struct stat out, err;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/fd/2", (int)pid);
+    if (stat(path, &err))
+        return NULL;
+    snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)pid);
+    if (stat(path, &out) || !S_ISREG(out.st_mode) ||
+        out.st_dev != err.st_dev || out.st_ino != err.st_ino)
+        return NULL;
+    return fopen(path, "re");
+}
+
+/* A monitor lives on over its guest's reboots: the last line counts. */
+static enum role read_log(FILE *log, pid_t pid, uint32_t domid)
+{
+    enum role role = ROLE_SILENT;
+    char *line = NULL;
+    size_t size = 0;
+    uint32_t id;
+
+    while (getline(&line, &size, log) > 0)
+        if (says_waiting(line, pid, &id))
+            role = id == domid ? ROLE_WAITS : ROLE_NONE;
+    free(line);
+    return role;
+}
+
+static enum role role_of(pid_t pid, uint32_t domid)
+{
+    enum role role = ROLE_STARTS;
+    FILE *log;
+
+    if (pid == getpid() || !is_xl(pid))
+        return ROLE_NONE;
+    log = open_log(pid);
+    if (log) {
+        role = read_log(log, pid, domid);
+        fclose(log);
+    }
+    if (role == ROLE_SILENT || role == ROLE_STARTS)
+        return is_starter(pid) ? role : ROLE_NONE;
+    return role;
+}
+
+static void add(struct monitors *m, pid_t pid)
+{
+    m->pids = mem_grow(m->pids, m->n + 1, sizeof(*m->pids));
+    m->pids[m->n++] = pid;
+}
+
+/*
+ * All that wait for the domain.  If there is none, those that may: their logs
+ * were truncated.  That one which waits for another domain is stopped for the
+ * while only delays what it does.
+ */
+static int find(uint32_t domid, struct monitors *m, struct err *e)
+{
+    struct monitors silent = { .silent = true };
+    DIR *dir = opendir("/proc");
+    struct dirent *de;
+
+    memset(m, 0, sizeof(*m));
+    if (!dir)
+        return err_errno(e, "cannot list processes");
+    while ((de = readdir(dir))) {
+        pid_t pid = isdigit((unsigned char)de->d_name[0]) ?
+                    (pid_t)atol(de->d_name) : 0;
+        enum role role = pid > 0 ? role_of(pid, domid) : ROLE_NONE;
+
+        if (role == ROLE_WAITS)
+            add(m, pid);
+        else if (role == ROLE_SILENT)
+            add(&silent, pid);
+        else if (role == ROLE_STARTS)
+            silent.starting = true;
+    }
+    closedir(dir);
+    if (m->n == 0)
+        *m = silent;
+    else
+        free(silent.pids);
+    return 0;
+}
+
+static void forget(struct monitors *m)
+{
+    free(m->pids);
+    memset(m, 0, sizeof(*m));
+}
+
+static int send_signal(pid_t pid, int sig, const char *domain, struct err *e)
+{
+    if (kill(pid, sig) && errno != ESRCH)
+        return err_errno(e, "cannot signal xl's monitor of domain %s "
+                         "(process %d)", domain, (int)pid);
+    return 0;
+}
+
+static int stop(pid_t pid, const char *domain, struct err *e)
 {
     uint64_t until = clock_ms() + STOP_MS;
     char state;
 
+    if (send_signal(pid, SIGSTOP, domain, e))
+        return -1;
     while ((state = process_state(pid)) && !strchr("TtZX", state)) {
         if (clock_ms() > until)
             return err_set(e, SNAP_FAILED, "xl's monitor of domain %s "
@@ -85,46 +253,125 @@ static int wait_stopped(pid_t pid, const char *domain, struct err *e)
     return 0;
 }
 
-static int signal_one(pid_t pid, int sig, const char *domain, struct err *e)
+/* "1: [-> ]POSIX  ADVISORY  WRITE 1234 fd:01:131104 0 EOF" */
+static bool is_lock_of(const char *line, pid_t pid)
 {
-    if (kill(pid, sig) && errno != ESRCH)
-        return err_errno(e, "cannot signal xl's monitor of domain %s "
-                         "(process %d)", domain, (int)pid);
-    return sig == SIGSTOP ? wait_stopped(pid, domain, e) : 0;
+    const char *at = strchr(line, ':');
+    int who;
+
+    if (!at)
+        return false;
+    at++;
+    if (!strncmp(at, " ->", 3))
+        at += 3;
+    return sscanf(at, " %*s %*s %*s %d", &who) == 1 && who == pid;
 }
 
-static int signal_all(const char *domain, int sig, struct err *e)
+/*
+ * Does the process hold a lock on any file?  A monitor that waits for its
+ * domain has none.  One that starts a domain has xl's, which only one process
+ * of the host can have, or libxl's of the domain's configuration.
+ */
+static int has_lock(pid_t pid, bool *locks_r, struct err *e)
 {
-    char *log = mem_printf(XEN_LOG_DIR "/xl-%s.log", domain);
-    DIR *dir = opendir("/proc");
-    struct dirent *de;
+    FILE *f = fopen("/proc/locks", "re");
+    char *line = NULL;
+    size_t size = 0;
+
+    *locks_r = false;
+    if (!f)
+        return err_errno(e, "cannot read /proc/locks");
+    while (!*locks_r && getline(&line, &size, f) > 0)
+        *locks_r = is_lock_of(line, pid);
+    free(line);
+    fclose(f);
+    return 0;
+}
+
+/*
+ * It must not be stopped while it holds a lock: it would hang every start of
+ * a domain on the host, and perhaps us.
+ */
+static int hold(pid_t pid, bool silent, const char *domain, struct err *e)
+{
+    uint64_t until = clock_ms() + MONITOR_LOCK_MS;
+    bool locks;
+
+    for (;;) {
+        if (stop(pid, domain, e) || has_lock(pid, &locks, e))
+            return -1;
+        if (!locks)
+            return 0;
+        if (send_signal(pid, SIGCONT, domain, e))
+            return -1;
+        /* It starts a domain: that is not the one in question, which runs. */
+        if (silent)
+            return 0;
+        if (clock_ms() > until)
+            return err_set(e, SNAP_FAILED, "xl's monitor of domain %s "
+                           "(process %d) is busy starting a domain: try "
+                           "again later", domain, (int)pid);
+        clock_sleep_ms(POLL_MS);
+    }
+}
+
+/* The monitor of a domain that was just started may not be there yet. */
+static int await(uint32_t domid, struct monitors *m, struct err *e)
+{
+    uint64_t until = clock_ms() + APPEAR_MS;
+
+    for (;;) {
+        if (find(domid, m, e))
+            return -1;
+        if (m->n > 0 || !m->starting || clock_ms() > until)
+            return 0;
+        forget(m);
+        clock_sleep_ms(POLL_MS);
+    }
+}
+
+/* Does this host's xl go on waiting for a domain that was suspended? */
+static bool goes_on(void)
+{
+    char *version = domain_xen_version();
+    unsigned major, minor;
+    bool yes = version && sscanf(version, "%u.%u", &major, &minor) == 2 &&
+               (major > 4 || (major == 4 && minor >= 20));
+
+    free(version);
+    return yes;
+}
+
+int monitor_hold(uint32_t domid, const char *name, bool *found_r,
+                 struct err *e)
+{
+    struct monitors m;
+    size_t i;
     int rc = 0;
 
-    if (!dir) {
-        free(log);
-        return err_errno(e, "cannot list processes");
-    }
-    while ((de = readdir(dir))) {
-        pid_t pid = isdigit((unsigned char)de->d_name[0]) ?
-                    (pid_t)atol(de->d_name) : 0;
-
-        if (pid > 0 && is_monitor(pid, log) &&
-            signal_one(pid, sig, domain, e))
-            rc = -1;
-    }
-    closedir(dir);
-    free(log);
+    *found_r = false;
+    if (await(domid, &m, e))
+        return -1;
+    *found_r = m.n > 0;
+    for (i = 0; !rc && i < m.n && !goes_on(); i++)
+        rc = hold(m.pids[i], m.silent, name, e);
+    forget(&m);
     return rc;
 }
 
-int monitor_hold(const char *domain, struct err *e)
+int monitor_release(uint32_t domid, const char *name, struct err *e)
 {
-    return signal_all(domain, SIGSTOP, e);
-}
+    struct monitors m;
+    size_t i;
+    int rc = 0;
 
-int monitor_release(const char *domain, struct err *e)
-{
-    return signal_all(domain, SIGCONT, e);
+    if (find(domid, &m, e))
+        return -1;
+    for (i = 0; i < m.n; i++)
+        if (send_signal(m.pids[i], SIGCONT, name, e))
+            rc = -1;
+    forget(&m);
+    return rc;
 }
 
 /*

@@ -498,27 +498,26 @@ int __wrap_name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)
 }
 
 /*
- * The engine knows xl's monitor by the log in /var/log/xen.  Those of this
- * fake host, and no other's, look as if theirs were there.
+ * The engine knows xl's monitor by its program and by what its log says.  Those
+ * of other fake hosts, whose domains have the same ids, look like something
+ * else.
  */
 ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
 {
-    static const char real[] = "/var/log/xen/";
-    ssize_t n = __real_readlink(path, buf, size);
-    char *log, *seen;
-    size_t len;
+    ssize_t n = __real_readlink(path, buf, size), len;
+    char log[4096], fd[64];
+    int pid, end = 0;
 
-    if (off || n <= 0 || (size_t)n >= size || strncmp(path, "/proc/", 6))
+    if (off || n <= 0 || sscanf(path, "/proc/%d/exe%n", &pid, &end) != 1 ||
+        !end || path[end])
         return n;
-    log = mem_printf("%s/log/", host_dir());
-    len = strlen(log);
-    if ((size_t)n > len && !memcmp(buf, log, len)) {
-        seen = mem_printf("%s%.*s", real, (int)((size_t)n - len), buf + len);
-        n = (ssize_t)strlen(seen);
-        memcpy(buf, seen, (size_t)n);
-        free(seen);
-    }
-    free(log);
+    snprintf(fd, sizeof(fd), "/proc/%d/fd/1", pid);
+    len = __real_readlink(fd, log, sizeof(log) - 1);
+    log[len < 0 ? 0 : len] = '\0';
+    len = (ssize_t)strlen(host_dir());
+    if (strncmp(log, host_dir(), (size_t)len) ||
+        strncmp(log + len, "/log/", 5))
+        buf[n - 1] = '-';
     return n;
 }
 

@@ -496,6 +496,14 @@ void vm_await_qemu(pid_t qemu)
         clock_sleep_ms(1);
 }
 
+/* To the log, as xl's monitor does: it is known by this line. */
+static void say_waiting(const struct vm *vm)
+{
+    dprintf(STDOUT_FILENO,
+            "Waiting for domain %s (domid %u) to die [pid %d]\n", vm->name,
+            vm->domid, (int)getpid());
+}
+
 /* After a reboot: a new domain.  Its id. */
 static uint32_t start_again(struct vm *vm)
 {
@@ -510,6 +518,7 @@ static uint32_t start_again(struct vm *vm)
     vm->built = true;
     if (!vm_start_qemu(vm))
         vm_set_state(vm, "running");
+    say_waiting(vm);
     host_unlock(lock);
     return vm->domid;
 }
@@ -558,6 +567,7 @@ void vm_start_monitor(struct vm *vm)
         sigemptyset(&signals);
         sigaddset(&signals, SIGUSR1);
         sigprocmask(SIG_SETMASK, &signals, NULL);
+        say_waiting(vm);
         pid = getpid();
         if (write(up[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(70);

@@ -23,11 +23,12 @@ $(UNIT_ENGINE): $(ENGINE_OBJS)
 	$(Q)rm -f $@
 	$(Q)$(AR) qcs $@ $^
 
-# What waits for 30 s in an operation waits for 1 s in its test.
+# What waits for long in an operation waits for a second in its test.
 $(BUILD)/tests/unit/short/%.o: snapshot/%.c | need-build
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -DQMP_TIMEOUT_S=1 -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -DQMP_TIMEOUT_S=1 -DMONITOR_LOCK_MS=1000 \
+		-MMD -MP -c -o $@ $<
 
 # In place of /sys a folder of the test's.
 $(BUILD)/tests/unit/sys/%.o: snapshot/%.c | need-build
@@ -44,6 +45,9 @@ $(BUILD)/tests/unit/host/%.o: snapshot/%.c | need-build
 		-c -o $@ $<
 
 $(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qemu/qmp.o
+$(BUILD)/tests/unit/monitor: $(BUILD)/tests/unit/short/xen/monitor.o
+$(BUILD)/tests/unit/monitor: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
+	readlink domain_xen_version)
 $(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/disk/volume.o
 $(BUILD)/tests/unit/identity: $(addprefix $(BUILD)/tests/unit/host/image/,\
 	device.o mounts.o)
