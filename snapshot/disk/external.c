@@ -274,7 +274,8 @@ static int external_rescue(struct disk_host *h,
 static int external_finish(struct disk_host *h, struct snapshot_disk *d,
                            struct err *e)
 {
-    (void)h;
+    if (!h->cold && qemu_let_layer(h->qemu, d->overlay, e))
+        return -1;
     if (disk_identify(d->part, &d->identity, e) ||
         file_sync_path(d->part, e) || file_sync_path(d->overlay, e))
         return -1;

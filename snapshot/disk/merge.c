@@ -682,6 +682,8 @@ static int merge(struct merge *m, struct err *e)
 
     if (h->running && (!disk_host_qemu(h, e) ||
                        qemu_end_merge(h->qemu, m->d->part, e) ||
+                       (m->d->overlay &&
+                        qemu_let_layer(h->qemu, m->d->overlay, e)) ||
                        qemu_drop_first(h->qemu, m->d->path, m->d->link, e)))
         return -1;
     if (look_at_qemu(m, e) || disk_has_part(h, m->d->part, &needed, e))

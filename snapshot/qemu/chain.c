@@ -17,7 +17,7 @@
 
 char *qemu_node_name(const char *layer)
 {
-    return mem_printf("xls-%016" PRIx64,
+    return mem_printf(GRAPH_OURS "%016" PRIx64,
                       (uint64_t)XXH3_64bits(layer, strlen(layer)));
 }
 
@@ -156,39 +156,85 @@ long qemu_chain_find(const struct chain *c, const char *layer)
     return -1;
 }
 
-/* As the node of the layer before has it: xl's disks bypass the page cache. */
-static bool cache_direct(struct qemu *q, const char *like)
+static char *holder_name(const char *layer)
 {
-    json_object *nodes, *cache;
-    struct err ignored;
-    bool direct = false;
+    return mem_printf(GRAPH_HOLDER "%016" PRIx64,
+                      (uint64_t)XXH3_64bits(layer, strlen(layer)));
+}
 
-    if (!qemu_nodes(q, &nodes, &ignored) &&
-        json_object_object_get_ex(json_element(nodes, "node-name", like), "cache",
-                                  &cache) &&
-        json_object_is_type(cache, json_type_object))
-        direct = json_true(cache, "direct");
-    return direct;
+/* "cache" of a node, as blockdev-add takes it. */
+static json_object *take_cache(const struct graph_node *like)
+{
+    json_object *cache = json_object_new_object(), *from;
+
+    if (json_object_object_get_ex(like->info, "cache", &from) &&
+        json_object_is_type(from, json_type_object)) {
+        json_add_bool(cache, "direct", json_true(from, "direct"));
+        json_add_bool(cache, "no-flush", json_true(from, "no-flush"));
+    }
+    return cache;
+}
+
+/* The node of a layer's file. */
+static json_object *file_node(const char *layer, const struct graph_node *like)
+{
+    json_object *file = json_object_new_object();
+    json_object *cache = take_cache(like);
+
+    json_add_str(file, "driver", "file");
+    json_add_str(file, "filename", layer);
+    json_add_str(file, "locking", "off");
+    json_add_str(file, "discard", "unmap");
+    /* The two come together: "direct-io-safe" in hw/block/xen-block.c. */
+    if (json_true(cache, "direct"))
+        json_add_str(file, "aio", "native");
+    json_object_object_add(file, "cache", cache);
+    return file;
+}
+
+static json_object *layer_node(const char *layer, const struct graph *g,
+                               const struct graph_node *like)
+{
+    json_object *node = json_object_new_object();
+    const char *zeroes = json_text(like->info, "detect_zeroes");
+    const struct graph_node *storage = like;
+    char *name = qemu_node_name(layer);
+
+    if (like->storage != GRAPH_NONE)
+        storage = &g->nodes[like->storage];
+    json_add_str(node, "driver", "qcow2");
+    json_add_str(node, "node-name", name);
+    json_add_str(node, "discard", "unmap");
+    if (zeroes[0])
+        json_add_str(node, "detect-zeroes", zeroes);
+    json_object_object_add(node, "cache", take_cache(like));
+    json_object_object_add(node, "file", file_node(layer, storage));
+    json_object_object_add(node, "backing", NULL);
+    free(name);
+    return node;
 }
 
 int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
                    struct err *e)
 {
-    json_object *args = json_object_new_object();
-    json_object *file = json_object_new_object();
-    json_object *cache = json_object_new_object();
-    char *name = qemu_node_name(layer);
+    json_object *args;
+    struct graph g;
+    char *name;
+    size_t i;
 
-    json_add_bool(cache, "direct", cache_direct(q, like));
-    json_add_str(file, "driver", "file");
-    json_add_str(file, "filename", layer);
-    json_add_str(file, "locking", "off");
-    json_object_object_add(file, "cache", json_object_get(cache));
-    json_add_str(args, "driver", "qcow2");
+    if (graph_get(q, &g, e))
+        return -1;
+    i = graph_find(&g, like);
+    if (i == GRAPH_NONE) {
+        graph_free(&g);
+        return err_set(e, SNAP_FAILED, "QEMU has no node %s any more", like);
+    }
+    args = json_object_new_object();
+    name = holder_name(layer);
+    json_add_str(args, "driver", "raw");
     json_add_str(args, "node-name", name);
-    json_object_object_add(args, "cache", cache);
-    json_object_object_add(args, "file", file);
-    json_object_object_add(args, "backing", NULL);
+    json_object_object_add(args, "file", layer_node(layer, &g, &g.nodes[i]));
+    graph_free(&g);
     free(name);
     return qemu_run(q, "blockdev-add", args, NULL, e);
 }
@@ -201,15 +247,132 @@ static int drop_node(struct qemu *q, const char *name, struct err *e)
     return qemu_run(q, "blockdev-del", args, NULL, e);
 }
 
-int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e)
+static int has_node(struct qemu *q, const char *name, bool *has_r,
+                    struct err *e)
 {
     json_object *nodes;
-    char *name = qemu_node_name(layer);
-    int rc = qemu_nodes(q, &nodes, e);
 
-    if (!rc && json_element(nodes, "node-name", name))
-        rc = drop_node(q, name, e);
+    if (qemu_nodes(q, &nodes, e))
+        return -1;
+    *has_r = json_element(nodes, "node-name", name) != NULL;
+    return 0;
+}
+
+/* If it is there; QEMU refuses to if something stands on it. */
+static int drop_if_there(struct qemu *q, const char *name, struct err *e)
+{
+    bool has;
+
+    if (has_node(q, name, &has, e))
+        return -1;
+    return has ? drop_node(q, name, e) : 0;
+}
+
+int qemu_let_layer(struct qemu *q, const char *layer, struct err *e)
+{
+    char *name = holder_name(layer);
+    int rc = drop_if_there(q, name, e);
+
     free(name);
+    return rc;
+}
+
+int qemu_drop_layer(struct qemu *q, const char *layer, struct err *e)
+{
+    char *name = qemu_node_name(layer);
+    int rc = qemu_let_layer(q, layer, e);
+
+    if (!rc)
+        rc = drop_if_there(q, name, e);
+    free(name);
+    return rc;
+}
+
+static size_t find_orphan(const struct graph *g)
+{
+    size_t i;
+
+    for (i = 0; i < g->n; i++)
+        if (!g->nodes[i].parents &&
+            !strncmp(g->nodes[i].name, GRAPH_OURS, strlen(GRAPH_OURS)))
+            return i;
+    return GRAPH_NONE;
+}
+
+/*
+ * What is below an orphan.  Most of it ends with it; the node that QEMU began
+ * with for a disk does not.
+ */
+static char **names_below(const struct graph *g, size_t i, size_t *n_r)
+{
+    char **names = NULL;
+    size_t n = 0;
+
+    if (g->nodes[i].below == GRAPH_NONE && g->nodes[i].storage != GRAPH_NONE)
+        i = g->nodes[i].storage;        /* of a holder */
+    for (i = g->nodes[i].below; i != GRAPH_NONE && n < g->n;
+         i = g->nodes[i].below) {
+        names = mem_grow(names, n + 1, sizeof(*names));
+        names[n++] = mem_strdup(g->nodes[i].name);
+    }
+    *n_r = n;
+    return names;
+}
+
+static int drop_unused(struct qemu *q, const char *name, struct err *e)
+{
+    struct graph g;
+    bool unused;
+    size_t i;
+
+    if (graph_get(q, &g, e))
+        return -1;
+    i = graph_find(&g, name);
+    unused = i != GRAPH_NONE && !g.nodes[i].parents;
+    graph_free(&g);
+    return unused ? drop_node(q, name, e) : 0;
+}
+
+/* One orphan with its chain; false in *any_r if there is none. */
+static int drop_chain(struct qemu *q, bool *any_r, size_t *count, struct err *e)
+{
+    struct graph g;
+    char **below = NULL, *name = NULL;
+    size_t n = 0, i;
+    int rc = graph_get(q, &g, e);
+
+    *any_r = false;
+    if (rc)
+        return -1;
+    i = find_orphan(&g);
+    if (i != GRAPH_NONE) {
+        name = mem_strdup(g.nodes[i].name);
+        below = names_below(&g, i, &n);
+        *any_r = true;
+    }
+    graph_free(&g);
+    if (name) {
+        rc = drop_node(q, name, e);
+        *count += !rc;
+    }
+    for (i = 0; i < n; i++) {
+        if (!rc)
+            rc = drop_unused(q, below[i], e);
+        free(below[i]);
+    }
+    free(below);
+    free(name);
+    return rc;
+}
+
+int qemu_drop_orphans(struct qemu *q, size_t *n_r, struct err *e)
+{
+    bool any = true;
+    int rc = 0;
+
+    *n_r = 0;
+    while (!rc && any)
+        rc = drop_chain(q, &any, n_r, e);
     return rc;
 }
 

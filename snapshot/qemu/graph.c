@@ -55,9 +55,18 @@ static void take_nodes(struct graph *g, json_object *nodes)
         node->name = json_text(node->info, "node-name");
         node->file = json_text(node->info, "file");
         node->driver = json_text(node->info, "drv");
-        node->above = node->below = GRAPH_NONE;
+        node->above = node->below = node->storage = GRAPH_NONE;
     }
     qsort(g->nodes, g->n, sizeof(*g->nodes), by_name);
+}
+
+size_t graph_find(const struct graph *g, const char *name)
+{
+    struct graph_node key = { .name = name };
+    struct graph_node *found = bsearch(&key, g->nodes, g->n, sizeof(key),
+                                       by_name);
+
+    return found ? (size_t)(found - g->nodes) : GRAPH_NONE;
 }
 
 /* Those of the graph, in order of their ids; the caller's to free. */
@@ -71,14 +80,14 @@ static struct id *take_ids(const struct graph *g, json_object *graph,
     *n_r = 0;
     for (i = 0; i < n; i++) {
         json_object *o = json_object_array_get_idx(arr, i);
-        struct graph_node key = { .name = json_text(o, "name") }, *node;
+        size_t node = GRAPH_NONE;
 
-        node = strcmp(json_text(o, "type"), "block-driver") ? NULL :
-               bsearch(&key, g->nodes, g->n, sizeof(key), by_name);
-        if (!node)
+        if (!strcmp(json_text(o, "type"), "block-driver"))
+            node = graph_find(g, json_text(o, "name"));
+        if (node == GRAPH_NONE)
             continue;
         ids[*n_r].id = json_number(o, "id");
-        ids[(*n_r)++].node = (size_t)(node - g->nodes);
+        ids[(*n_r)++].node = node;
     }
     qsort(ids, *n_r, sizeof(*ids), by_id);
     return ids;
@@ -92,6 +101,26 @@ static size_t node_of(const struct id *ids, size_t n, uint64_t id)
     return found ? found->node : GRAPH_NONE;
 }
 
+/* parent: GRAPH_NONE if it is no node but a disk, a job or an export. */
+static void take_edge(struct graph *g, size_t parent, size_t child,
+                      const char *name)
+{
+    bool holder = parent != GRAPH_NONE &&
+                  !strncmp(g->nodes[parent].name, GRAPH_HOLDER,
+                           strlen(GRAPH_HOLDER));
+
+    if (!holder)
+        g->nodes[child].parents++;
+    if (parent == GRAPH_NONE)
+        return;
+    if (!strcmp(name, "file"))
+        g->nodes[parent].storage = child;
+    if (!strcmp(name, "backing")) {
+        g->nodes[child].above = parent;
+        g->nodes[parent].below = child;
+    }
+}
+
 static void take_edges(struct graph *g, json_object *graph,
                        const struct id *ids, size_t nids)
 {
@@ -103,13 +132,8 @@ static void take_edges(struct graph *g, json_object *graph,
         size_t parent = node_of(ids, nids, json_number(o, "parent"));
         size_t child = node_of(ids, nids, json_number(o, "child"));
 
-        if (child == GRAPH_NONE)
-            continue;
-        g->nodes[child].parents++;
-        if (parent == GRAPH_NONE || strcmp(json_text(o, "name"), "backing"))
-            continue;
-        g->nodes[child].above = parent;
-        g->nodes[parent].below = child;
+        if (child != GRAPH_NONE)
+            take_edge(g, parent, child, json_text(o, "name"));
     }
 }
 

@@ -12,6 +12,9 @@
 #include "qemu/qemu.h"
 
 #define GRAPH_NONE ((size_t)-1)
+/* How the names of our nodes begin, and those of holders (chain.h). */
+#define GRAPH_OURS "xls-"
+#define GRAPH_HOLDER GRAPH_OURS "hold-"
 
 struct graph_node {
     const char *name;
@@ -19,7 +22,9 @@ struct graph_node {
     const char *driver;
     json_object *info;          /* of query-named-block-nodes */
     size_t above, below;        /* the neighbours in a chain of layers */
-    size_t parents;             /* what stands on it: disks, nodes, jobs */
+    size_t storage;             /* what a format's data is in, its "file" */
+    size_t parents;             /* what stands on it: disks, nodes, jobs; */
+                                /* but not a holder (chain.h) */
 };
 
 struct graph {
@@ -30,6 +35,9 @@ struct graph {
 /* What is in it is q's, until the next command that is no query. */
 int graph_get(struct qemu *q, struct graph *g, struct err *e);
 void graph_free(struct graph *g);
+
+/* The node of this name, or GRAPH_NONE. */
+size_t graph_find(const struct graph *g, const char *name);
 
 /* The error for an image that two of the guest's disks stand on. */
 int graph_open_twice(const char *path, struct err *e);
