@@ -293,7 +293,7 @@ static size_t find_orphan(const struct graph *g)
     size_t i;
 
     for (i = 0; i < g->n; i++)
-        if (!g->nodes[i].parents &&
+        if (!g->nodes[i].parents && !g->nodes[i].held &&
             !strncmp(g->nodes[i].name, GRAPH_OURS, strlen(GRAPH_OURS)))
             return i;
     return GRAPH_NONE;

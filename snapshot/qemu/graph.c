@@ -109,7 +109,9 @@ static void take_edge(struct graph *g, size_t parent, size_t child,
                   !strncmp(g->nodes[parent].name, GRAPH_HOLDER,
                            strlen(GRAPH_HOLDER));
 
-    if (!holder)
+    if (holder)
+        g->nodes[child].held = true;
+    else
         g->nodes[child].parents++;
     if (parent == GRAPH_NONE)
         return;

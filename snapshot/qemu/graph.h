@@ -8,6 +8,8 @@
 #ifndef SNAPSHOT_QEMU_GRAPH_H
 #define SNAPSHOT_QEMU_GRAPH_H
 
+#include <stdbool.h>
+
 #include "image/image.h"
 #include "qemu/qemu.h"
 
@@ -23,8 +25,8 @@ struct graph_node {
     json_object *info;          /* of query-named-block-nodes */
     size_t above, below;        /* the neighbours in a chain of layers */
     size_t storage;             /* what a format's data is in, its "file" */
-    size_t parents;             /* what stands on it: disks, nodes, jobs; */
-                                /* but not a holder (chain.h) */
+    size_t parents;             /* what stands on it: disks, nodes, jobs */
+    bool held;                  /* by a holder (chain.h), which is no parent */
 };
 
 struct graph {

@@ -46,6 +46,7 @@ $(BUILD)/tests/unit/host/%.o: snapshot/%.c | need-build
 
 $(BUILD)/tests/unit/qmp: $(BUILD)/tests/unit/short/qemu/qmp.o
 $(BUILD)/tests/unit/monitor: $(BUILD)/tests/unit/short/xen/monitor.o
+$(BUILD)/tests/unit/chain: LDFLAGS += -Wl$(comma)--wrap=domain_qmp_path
 $(BUILD)/tests/unit/monitor: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
 	readlink domain_xen_version)
 $(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/disk/volume.o
