@@ -136,10 +136,11 @@ static int hold_undo(struct job *j, const struct step *step, struct err *e)
 /* The guest is stopped from j->stopped_ms on. */
 static int suspend(struct job *j, struct err *e)
 {
-    struct watch *w = j->live ? watch_start(j->domid, j->s.domain.uuid) :
-                      NULL;
+    struct watch *w = NULL;
     int rc;
 
+    if (j->live)
+        w = watch_start(j->domid, j->s.domain.uuid, memory_fd(j->memory));
     j->stopped_ms = clock_ms();
     rc = domain_suspend(j->domid, memory_fd(j->memory), j->live, e);
     if (w)

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* The domain, by libxl's public API. */
+
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <libxl.h>
 #include <libxl_utils.h>
 #include <libxl_uuid.h>
 
+#include "sys/clock.h"
 #include "sys/err.h"
 #include "sys/interrupt.h"
 #include "sys/mem.h"
@@ -21,6 +26,12 @@
 #ifndef XEN_RUN_DIR
 #define XEN_RUN_DIR "/var/run/xen"
 #endif
+
+/* libxl gives up on a guest after 60 s, once or twice (libxl_dom_suspend.c). */
+#define SUSPEND_MS 30000
+#define SAVER_POLL_MS 100
+#define DESTROY_MS 20000
+#define DESTROY_POLL_MS 200
 
 static libxl_ctx *ctx;
 
@@ -253,11 +264,145 @@ int domain_check(uint32_t domid, const char *uuid, bool *same_r,
     return rc;
 }
 
+uint64_t domain_used_kib(uint32_t domid)
+{
+    libxl_dominfo info;
+    struct err ignored;
+    uint64_t kib = 0;
+
+    libxl_dominfo_init(&info);
+    if (get_info(domid, &info, &ignored) > 0)
+        kib = info.current_memkb;
+    libxl_dominfo_dispose(&info);
+    return kib;
+}
+
+/* Is the process a save of this domain by libxl, and not for us? */
+static bool is_saver(pid_t pid, uint32_t domid)
+{
+    char path[64], id[16], words[4096];
+    const char *word = words;
+    size_t len, i;
+    int parent = 0;
+    FILE *f;
+
+    /* PATH --save-domain FD FD DOMID ...: libxl_save_callout.c. */
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    f = fopen(path, "re");
+    len = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
+    if (f)
+        fclose(f);
+    words[len] = '\0';
+    snprintf(id, sizeof(id), "%u", domid);
+    for (i = 0; i < 4 && word < words + len; i++) {
+        word += strlen(word) + 1;
+        if (i == 0 && strcmp(word, "--save-domain"))
+            return false;
+    }
+    if (i < 4 || word >= words + len || strcmp(word, id))
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    f = fopen(path, "re");
+    len = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
+    if (f)
+        fclose(f);
+    words[len] = '\0';
+    word = strrchr(words, ')');
+    return word && sscanf(word, ") %*c %d", &parent) == 1 &&
+           parent != getpid();
+}
+
+/* The process that saves or migrates the domain for somebody else, or 0. */
+static pid_t other_saver(uint32_t domid)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *de;
+    pid_t found = 0;
+
+    while (dir && !found && (de = readdir(dir))) {
+        pid_t pid = isdigit((unsigned char)de->d_name[0]) ?
+                    (pid_t)atol(de->d_name) : 0;
+
+        if (pid > 0 && is_saver(pid, domid))
+            found = pid;
+    }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+/*
+ * Two saves of one domain take each other's dirty pages, and the first that is
+ * done lets the guest run under the other.
+ */
+static int check_alone(uint32_t domid, const char *name, struct err *e)
+{
+    pid_t pid = other_saver(domid);
+
+    if (!pid)
+        return 0;
+    return err_set(e, SNAP_FAILED, "another program, such as 'xl save' or 'xl "
+                   "migrate', saves the memory of domain %s (process %d)",
+                   name, (int)pid);
+}
+
+static const char *how_it_ended(const libxl_dominfo *info)
+{
+    switch (info->shutdown_reason) {
+    case LIBXL_SHUTDOWN_REASON_POWEROFF: return "shut down";
+    case LIBXL_SHUTDOWN_REASON_REBOOT: return "rebooted";
+    case LIBXL_SHUTDOWN_REASON_CRASH: return "crashed";
+    default: return "stopped";
+    }
+}
+
+/* Why libxl could not save it: what has become of the domain since. */
+static int explain(uint32_t domid, const char *name, int rc, uint64_t ms,
+                   struct err *e)
+{
+    libxl_dominfo info;
+    int there;
+
+    libxl_dominfo_init(&info);
+    there = get_info(domid, &info, e);
+    if (there == 0 || (there > 0 && info.dying))
+        err_set(e, SNAP_FAILED, "domain %s has ended meanwhile", name);
+    else if (there > 0 && state_of(&info) == DOMAIN_SHUTDOWN)
+        err_set(e, SNAP_FAILED, "domain %s has %s meanwhile", name,
+                how_it_ended(&info));
+    else if (there > 0 && info.paused)
+        err_set(e, SNAP_FAILED, "domain %s was paused meanwhile, so that its "
+                "guest could not suspend itself: 'xl unpause' it and try "
+                "again", name);
+    else if (there > 0 && rc == ERROR_GUEST_TIMEDOUT && ms >= SUSPEND_MS)
+        err_set(e, SNAP_FAILED, "the guest of domain %s does not answer the "
+                "request to suspend itself: it is still booting, or hangs, or "
+                "its kernel cannot do that", name);
+    else if (there > 0)
+        failed(e, domid, "save the memory of", rc);
+    libxl_dominfo_dispose(&info);
+    return -1;
+}
+
+/* Whoever else saves it needs it as it is. */
+static void await_others(uint32_t domid)
+{
+    while (other_saver(domid))
+        clock_sleep_ms(SAVER_POLL_MS);
+}
+
 int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
 {
+    char *name = libxl_domid_to_name(ctx, domid);
+    const char *known_as = name ? name : "?";
+    uint64_t begun = clock_ms();
     sigset_t old;
     int rc;
 
+    if (check_alone(domid, known_as, e)) {
+        free(name);
+        return -1;
+    }
     /*
      * libxl's helper inherits what is blocked: it must not die of a Ctrl-C,
      * which may come when the guest is asked to suspend itself, and does.
@@ -266,7 +411,13 @@ int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
     rc = libxl_domain_suspend(ctx, domid, fd, live ? LIBXL_SUSPEND_LIVE : 0,
                               NULL);
     interrupt_unblock(&old);
-    return rc ? failed(e, domid, "save the memory of", rc) : 0;
+    if (rc)
+        rc = explain(domid, known_as, rc, clock_ms() - begun, e);
+    else
+        rc = check_alone(domid, known_as, e);
+    await_others(domid);
+    free(name);
+    return rc;
 }
 
 int domain_resume(uint32_t domid, bool paused, struct err *e)
@@ -301,18 +452,26 @@ int domain_unpause(uint32_t domid, struct err *e)
     return rc ? failed(e, domid, "unpause", rc) : 0;
 }
 
+/* It fails while somebody else destroys the domain, as at its reboot. */
 int domain_destroy(uint32_t domid, struct err *e)
 {
+    uint64_t until = clock_ms() + DESTROY_MS;
     libxl_dominfo info;
     int rc;
 
-    libxl_dominfo_init(&info);
-    rc = get_info(domid, &info, e);
-    libxl_dominfo_dispose(&info);
-    if (rc <= 0)
-        return rc;
-    rc = libxl_domain_destroy(ctx, domid, NULL);
-    return rc ? failed(e, domid, "destroy", rc) : 0;
+    for (;;) {
+        libxl_dominfo_init(&info);
+        rc = get_info(domid, &info, e);
+        libxl_dominfo_dispose(&info);
+        if (rc <= 0)
+            return rc;
+        rc = libxl_domain_destroy(ctx, domid, NULL);
+        if (!rc)
+            return 0;
+        if (clock_ms() > until)
+            return failed(e, domid, "destroy", rc);
+        clock_sleep_ms(DESTROY_POLL_MS);
+    }
 }
 
 int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),

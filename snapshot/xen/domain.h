@@ -95,6 +95,9 @@ const char *domain_state_name(enum domain_state state);
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,
                  enum domain_state *state_r, struct err *e);
 
+/* Memory that it has now; 0 if that cannot be told. */
+uint64_t domain_used_kib(uint32_t domid);
+
 /*
  * libxl_domain_suspend(): writes the libxl stream to fd; live: while the
  * guest runs, but for the last part of it.  On success the

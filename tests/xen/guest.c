@@ -19,7 +19,8 @@
  * It is mounted, so a file system that was changed under the guest's feet
  * shows up too.  On the kernel's command line: tick=<milliseconds> from the
  * end of one tick to the start of the next (default 250); dirty=<MiB> of memory
- * that each tick writes to.
+ * that each tick writes to; trim=<MiB> that each tick writes to each disk,
+ * removes, and trims (TRIM).
  *
  * The same binary is /sbin/poweroff and /sbin/reboot, which the kernel runs
  * when the toolstack asks for it.
@@ -27,11 +28,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/reboot.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -234,6 +237,26 @@ static void dirty(char *memory, long bytes, long n)
         *(volatile long *)(memory + at) = n;
 }
 
+/* Fills a file on the disk, removes it, and gives the room back. */
+static void trim_disk(struct disk *d, long mib)
+{
+    struct fstrim_range all = { .len = UINT64_MAX };
+    static char mega[1 << 20];
+    char file[30];
+    int fd;
+    long i;
+
+    memset(mega, 't', sizeof(mega));
+    snprintf(file, sizeof(file), "/mnt/%.7s/junk", d->name);
+    fd = open(file, O_WRONLY | O_CREAT, 0644);
+    for (i = 0; i < mib; i++)
+        if (write(fd, mega, sizeof(mega)) != sizeof(mega))
+            complain("cannot fill", d->name);
+    if (fsync(fd) || close(fd) || unlink(file) || syncfs(d->fd) ||
+        ioctl(d->fd, FITRIM, &all))
+        complain("cannot trim", d->name);
+}
+
 static void open_console(void)
 {
     int fd = open("/dev/console", O_RDWR);
@@ -246,7 +269,8 @@ static void open_console(void)
 int main(int argc, char **argv)
 {
     unsigned long boot;
-    long n, pause_ms, busy;
+    long n, pause_ms, busy, junk;
+    int i;
     char *memory;
 
     (void)argc;
@@ -265,6 +289,7 @@ int main(int argc, char **argv)
     boot = new_boot_id();
     pause_ms = option(" tick=", 250);
     busy = option(" dirty=", 0) << 20;
+    junk = option(" trim=", 0);
     memory = calloc(1, busy + 1);
     if (!memory) {
         complain("not enough memory for", "dirty=");
@@ -278,6 +303,8 @@ int main(int argc, char **argv)
         report("TICK", boot, n, n - 1);
         write_disks(n);
         dirty(memory, busy, n);
+        for (i = 0; i < ndisks && junk > 0; i++)
+            trim_disk(&disks[i], junk);
         sleep_ms(pause_ms);
     }
 }
