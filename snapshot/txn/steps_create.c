@@ -63,6 +63,21 @@ static int stage_undo(struct job *j, const struct step *step, struct err *e)
     return store_remove(j->st, STORE_NEW, j->s.name, e);
 }
 
+/* What QEMU says of a domain that has ended is of no use to anybody. */
+static int say_if_ended(struct job *j, struct err *e)
+{
+    enum domain_state state;
+    struct err ignored;
+    bool same;
+
+    if (!job_is_cold(j) &&
+        !domain_check(j->domid, j->s.domain.uuid, &same, &state, &ignored) &&
+        (!same || state == DOMAIN_DYING))
+        err_set(e, SNAP_FAILED, "domain %s has ended meanwhile",
+                j->s.domain.name);
+    return -1;
+}
+
 static int prepare(struct job *j, const struct step *step, struct err *e)
 {
     size_t i;
@@ -71,8 +86,26 @@ static int prepare(struct job *j, const struct step *step, struct err *e)
     j->host.cold = job_is_cold(j);
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_prepare(&j->host, &j->s.disks[i], e))
-            return -1;
+            return say_if_ended(j, e);
     return job_note_made(j, e);
+}
+
+/*
+ * Until a domain that shuts down is gone, if its monitor ends it: its QEMU
+ * must not be lost in the middle of something.
+ */
+static int await_its_end(struct job *j, struct err *e)
+{
+    enum domain_state state;
+    bool same;
+
+    if (!job_is_of_this_boot(j))
+        return 0;
+    if (domain_check(j->domid, j->s.domain.uuid, &same, &state, e))
+        return -1;
+    if (!same || (state != DOMAIN_SHUTDOWN && state != DOMAIN_DYING))
+        return 0;
+    return monitor_await_end(j->domid, e);
 }
 
 /* Removes the parts of all disks, whatever became of the domain. */
@@ -83,7 +116,7 @@ static int prepare_undo(struct job *j, const struct step *step,
     size_t i;
 
     (void)step;
-    if (step_open_host(j, e))
+    if (await_its_end(j, e) || step_open_host(j, e))
         return -1;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_remove(&j->host, &j->s.disks[i], e))
@@ -124,7 +157,7 @@ static int hold_undo(struct job *j, const struct step *step, struct err *e)
     bool same;
 
     /* In another boot the id may be another domain's. */
-    if (!host_is_same_boot(j->boot))
+    if (!job_is_of_this_boot(j))
         return 0;
     if (domain_check(j->domid, j->s.domain.uuid, &same, &state, e))
         return -1;
@@ -379,9 +412,9 @@ static int capture(struct job *j, const struct step *step, struct err *e)
     /* A live save of an HVM guest makes QEMU let go of its images. */
     if (j->live && !strcmp(j->s.domain.type, "hvm") && j->host.qemu &&
         qemu_cont(j->host.qemu, e))
-        return -1;
+        return say_if_ended(j, e);
     if (disk_capture(&j->host, &j->s, e))
-        return -1;
+        return say_if_ended(j, e);
     return job_is_cold(j) ? use_seal(j, CAPTURED, e) : 0;
 }
 

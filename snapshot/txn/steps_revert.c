@@ -15,16 +15,13 @@
 #include "txn/steps.h"
 #include "txn/use.h"
 #include "xen/domain.h"
+#include "xen/monitor.h"
 
 /*
  * The commit point of a revert is a note in the journal: the domain is gone,
  * its images are closed, and these are the seals of its disks.
  */
 #define DESTROYED "destroyed"
-
-/* xl waits 2 s between the end of a guest that reboots and its new domain. */
-#define REBOOT_GAP_MS 5000
-#define POLL_MS 100
 
 static int ready(struct job *j, const struct step *step, struct err *e)
 {
@@ -51,45 +48,44 @@ static int check_renamed(struct job *j, struct err *e)
 }
 
 /*
- * The domain that is to go, found once more: 1, 0 if there is none, -1.  One
- * that ran a moment ago may be between two lives, and would come back while
- * its disks are written.
+ * The domain that is to go, found once more.  One that ran a moment ago and is
+ * gone may be between two lives, as its guest reboots: it has not ended before
+ * its monitor says so, and would come back while its disks are written.
  */
-static int find_victim(struct job *j, struct domain *d, struct err *e)
+static int find_victim(struct job *j, struct domain *d, bool *there_r,
+                       struct err *e)
 {
-    uint64_t until = clock_ms() + REBOOT_GAP_MS;
-    int rc;
+    int rc = domain_look(j->st->domain, d, e);
 
-    for (;;) {
-        rc = domain_look(j->st->domain, d, e);
-        if (rc || !j->uuid || clock_ms() >= until)
-            break;
-        if (check_renamed(j, e))
+    if (!rc && j->uuid) {
+        if (check_renamed(j, e) || monitor_await_end(j->domid, e))
             return -1;
-        clock_sleep_ms(POLL_MS);
+        rc = domain_look(j->st->domain, d, e);
     }
-    if (rc <= 0)
-        return rc;
-    if (!j->uuid)
+    if (rc < 0)
+        return -1;
+    *there_r = rc > 0;
+    if (*there_r && !j->uuid)
         return err_set(e, SNAP_FAILED, "domain %s was started meanwhile: "
                        "nothing was changed", j->st->domain);
-    if (strcmp(d->uuid, j->uuid))
+    if (*there_r && strcmp(d->uuid, j->uuid))
         return err_set(e, SNAP_FAILED, "another domain is called %s by now: "
                        "nothing was changed", j->st->domain);
-    return 1;
+    return 0;
 }
 
 static int destroy(struct job *j, const struct step *step, struct err *e)
 {
     struct domain d;
-    int rc = find_victim(j, &d, e);
+    bool there;
 
     (void)step;
-    if (rc < 0)
+    if (find_victim(j, &d, &there, e))
         return -1;
-    if (rc > 0) {
+    while (there) {
         j->stopped_ms = clock_ms();
-        if (domain_destroy(d.domid, e))
+        if (domain_destroy(d.domid, e) || monitor_await_end(d.domid, e) ||
+            find_victim(j, &d, &there, e))
             return -1;
     }
     if (disk_wait_closed(&j->s, e))

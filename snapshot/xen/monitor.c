@@ -27,6 +27,9 @@
 /* From the moment that a new domain runs until its monitor says so. */
 #define APPEAR_MS 3000
 #define POLL_MS 20
+/* xl takes two seconds over a reboot before it takes its lock. */
+#define END_MS 30000
+#define END_POLL_MS 2
 
 /* What an xl process is to the domain in question. */
 enum role {
@@ -372,6 +375,35 @@ int monitor_release(uint32_t domid, const char *name, struct err *e)
             rc = -1;
     forget(&m);
     return rc;
+}
+
+/* Is one there that waits for the domain, and has one of them a lock? */
+static int look(uint32_t domid, bool *there_r, bool *locks_r, struct err *e)
+{
+    struct monitors m;
+    size_t i;
+    int rc = find(domid, &m, e);
+
+    *locks_r = false;
+    *there_r = !rc && m.n > 0 && !m.silent;
+    for (i = 0; !rc && *there_r && !*locks_r && i < m.n; i++)
+        rc = has_lock(m.pids[i], locks_r, e);
+    forget(&m);
+    return rc;
+}
+
+int monitor_await_end(uint32_t domid, struct err *e)
+{
+    uint64_t until = clock_ms() + END_MS;
+    bool there, locks;
+
+    for (;;) {
+        if (look(domid, &there, &locks, e))
+            return -1;
+        if (!there || (!locks && clock_ms() > until))
+            return 0;
+        clock_sleep_ms(END_POLL_MS);
+    }
 }
 
 /*

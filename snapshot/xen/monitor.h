@@ -37,6 +37,13 @@ int monitor_hold(uint32_t domid, const char *name, bool *found_r,
 /* Continues them; no monitor is not an error. */
 int monitor_release(uint32_t domid, const char *name, struct err *e);
 
+/*
+ * After the end of the domain: until no monitor waits for it any more.  If it
+ * ended by itself, for a reboot, there is another domain of its name then.  A
+ * monitor that is stopped, or hangs, is not waited for longer than 30 s.
+ */
+int monitor_await_end(uint32_t domid, struct err *e);
+
 #endif
 
 /*

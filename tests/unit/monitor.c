@@ -53,7 +53,7 @@ struct look {
     const char *log;            /* its name */
     const char *text;           /* "%d" is the pid, given as often as needed */
     const char *lock;           /* a file that it holds a lock on */
-    bool lets_go;               /* of the lock at a SIGCONT */
+    const char *act;            /* what it does then, see play() */
 };
 
 static const struct look plain = {
@@ -74,7 +74,7 @@ static void print(const char *text)
 static void become(const struct look *l, int ready)
 {
     const char *const argv[] = {
-        "xl", "-v", l->verb, l->lets_go ? "lets-go" : "keeps", NULL
+        "xl", "-v", l->verb, l->act ? l->act : "stays", NULL
     };
     char *log = unit_path(l->log), *lock = NULL;
     struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -106,13 +106,15 @@ static void on_cont(int sig)
     continued = 1;
 }
 
-/* The program as a child. */
-static void __attribute__((noreturn)) play(bool lets_go)
+/* The program as a child: lets go of its lock at a SIGCONT, or ends soon. */
+static void __attribute__((noreturn)) play(const char *act)
 {
     struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 
-    if (lets_go)
+    if (!strcmp(act, "lets-go"))
         signal(SIGCONT, on_cont);
+    if (!strcmp(act, "ends"))
+        alarm(1);
     close(4);                   /* now it looks as it should */
     while (!continued)
         pause();
@@ -296,10 +298,10 @@ static void locks(void)
     pid_t pid;
 
     l.lock = "lock";
-    l.lets_go = true;
+    l.act = "lets-go";
     one(l, true, "one that lets go of its lock in time");
 
-    l.lets_go = false;
+    l.act = NULL;
     pid = start(&l);
     check_err(monitor_hold(DOMID, "g1", &found, &e), &e, SNAP_FAILED,
               "is busy starting a domain", "one that keeps its lock");
@@ -336,15 +338,34 @@ static void others(void)
     version = "4.17.5";
 }
 
+static void ends(void)
+{
+    struct look l = plain;
+    struct err e = { 0 };
+    pid_t pid, other;
+
+    l.act = "ends";
+    pid = start(&l);
+    l.act = NULL;
+    l.log = "xl-other.log";
+    l.text = "Waiting for domain g2 (domid 8) to die [pid PID]\n";
+    other = start(&l);
+    check_ok(monitor_await_end(DOMID, &e), &e, "waiting for its end");
+    check(letter(pid) == 'Z', "it has ended");
+    check(runs(other), "another domain's is not waited for");
+    end_all();
+}
+
 int main(int argc, char **argv)
 {
     if (!strcmp(argv[0], "xl"))
-        play(argc > 3 && !strcmp(argv[3], "lets-go"));
+        play(argc > 3 ? argv[3] : "");
     program = argv[0];
     names();
     lines();
     truncated();
     locks();
     others();
+    ends();
     return unit_done();
 }
