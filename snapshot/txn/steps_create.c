@@ -74,7 +74,7 @@ static int say_if_ended(struct job *j, struct err *e)
         !domain_check(j->domid, j->s.domain.uuid, &same, &state, &ignored) &&
         (!same || state == DOMAIN_DYING))
         err_set(e, SNAP_FAILED, "domain %s has ended meanwhile",
-                j->s.domain.name);
+                j->st->domain);
     return -1;
 }
 
@@ -97,7 +97,7 @@ static int prepare(struct job *j, const struct step *step, struct err *e)
 static int await_its_end(struct job *j, struct err *e)
 {
     enum domain_state state;
-    bool same;
+    bool same, waited;
 
     if (!job_is_of_this_boot(j))
         return 0;
@@ -105,7 +105,7 @@ static int await_its_end(struct job *j, struct err *e)
         return -1;
     if (!same || (state != DOMAIN_SHUTDOWN && state != DOMAIN_DYING))
         return 0;
-    return monitor_await_end(j->domid, e);
+    return monitor_await_end(j->domid, j->st->domain, &waited, e);
 }
 
 /* Removes the parts of all disks, whatever became of the domain. */

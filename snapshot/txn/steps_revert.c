@@ -18,8 +18,22 @@
 #include "xen/monitor.h"
 
 /*
- * The commit point of a revert is a note in the journal: the domain is gone,
- * its images are closed, and these are the seals of its disks.
+    bool there, waited;
+
+    (void)step;
+    do {
+        if (find_victim(j, &d, &there, e))
+            return -1;
+        if (!there)
+            break;
+        j->stopped_ms = clock_ms();
+        if (domain_destroy(d.domid, e) ||
+            monitor_await_end(d.domid, j->st->domain, &waited, e))
+            return -1;
+    } while (true);
+    if (disk_wait_closed(&j->s, e))
+        return -1;
+    return use_seal(j, DESTROYED, e);
  */
 #define DESTROYED "destroyed"
 
@@ -56,9 +70,11 @@ static int find_victim(struct job *j, struct domain *d, bool *there_r,
                        struct err *e)
 {
     int rc = domain_look(j->st->domain, d, e);
+    bool waited;
 
     if (!rc && j->uuid) {
-        if (check_renamed(j, e) || monitor_await_end(j->domid, e))
+        if (check_renamed(j, e) ||
+            monitor_await_end(MONITOR_NO_DOMID, j->st->domain, &waited, e))
             return -1;
         rc = domain_look(j->st->domain, d, e);
     }
@@ -77,15 +93,17 @@ static int find_victim(struct job *j, struct domain *d, bool *there_r,
 static int destroy(struct job *j, const struct step *step, struct err *e)
 {
     struct domain d;
-    bool there;
+    bool there, waited;
 
     (void)step;
-    if (find_victim(j, &d, &there, e))
-        return -1;
-    while (there) {
+    for (;;) {
+        if (find_victim(j, &d, &there, e))
+            return -1;
+        if (!there)
+            break;
         j->stopped_ms = clock_ms();
-        if (domain_destroy(d.domid, e) || monitor_await_end(d.domid, e) ||
-            find_victim(j, &d, &there, e))
+        if (domain_destroy(d.domid, e) ||
+            monitor_await_end(d.domid, j->st->domain, &waited, e))
             return -1;
     }
     if (disk_wait_closed(&j->s, e))

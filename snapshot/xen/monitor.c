@@ -35,8 +35,15 @@
 enum role {
     ROLE_NONE,
     ROLE_WAITS,             /* it waits for the domain to end */
+    ROLE_RESTARTS,          /* its guest reboots: it starts it again */
     ROLE_SILENT,            /* a monitor whose log does not say for which */
     ROLE_STARTS,            /* it may become one: it starts a domain */
+};
+
+/* The domain in question; its name may have been another one. */
+struct target {
+    uint32_t domid;
+    const char *name;
 };
 
 struct monitors {
@@ -119,10 +126,12 @@ static bool is_starter(pid_t pid)
  * "Waiting for domain NAME (domid N) to die [pid P]": xl_vmcontrol.c in
  * tools/xl prints it, the same from 4.14 to 4.20.  A name may hold anything.
  */
-static bool says_waiting(const char *line, pid_t pid, uint32_t *domid_r)
+static bool says_waiting(const char *line, pid_t pid, const struct target *t,
+                         bool *domid_r, bool *name_r)
 {
     static const char begin[] = "Waiting for domain ";
-    const char *at = strrchr(line, '(');
+    const char *name = line + strlen(begin), *at = strrchr(line, '(');
+    size_t len = strlen(t->name);
     unsigned domid;
     int who, end = 0;
 
@@ -130,7 +139,8 @@ static bool says_waiting(const char *line, pid_t pid, uint32_t *domid_r)
         sscanf(at, "(domid %u) to die [pid %d]%n", &domid, &who, &end) != 2 ||
         !end || at[end] != '\n' || who != pid)
         return false;
-    *domid_r = domid;
+    *domid_r = domid == t->domid;
+    *name_r = at == name + len + 1 && !strncmp(name, t->name, len);
     return true;
 }
 
@@ -154,22 +164,28 @@ static FILE *open_log(pid_t pid)
     return fopen(path, "re");
 }
 
-/* A monitor lives on over its guest's reboots: the last line counts. */
-static enum role read_log(FILE *log, pid_t pid, uint32_t domid)
+/*
+ * A monitor lives on over its guest's reboots: the last line counts.  Between
+ * two of them it sleeps, and the domain's name is nobody's.
+ */
+static enum role read_log(FILE *log, pid_t pid, const struct target *t)
 {
     enum role role = ROLE_SILENT;
     char *line = NULL;
     size_t size = 0;
-    uint32_t id;
+    bool domid, name = false;
 
-    while (getline(&line, &size, log) > 0)
-        if (says_waiting(line, pid, &id))
-            role = id == domid ? ROLE_WAITS : ROLE_NONE;
+    while (getline(&line, &size, log) > 0) {
+        if (says_waiting(line, pid, t, &domid, &name))
+            role = domid ? ROLE_WAITS : ROLE_NONE;
+        else if (name && !strcmp(line, "Done. Rebooting now\n"))
+            role = ROLE_RESTARTS;
+    }
     free(line);
     return role;
 }
 
-static enum role role_of(pid_t pid, uint32_t domid)
+static enum role role_of(pid_t pid, const struct target *t)
 {
     enum role role = ROLE_STARTS;
     FILE *log;
@@ -178,7 +194,7 @@ static enum role role_of(pid_t pid, uint32_t domid)
         return ROLE_NONE;
     log = open_log(pid);
     if (log) {
-        role = read_log(log, pid, domid);
+        role = read_log(log, pid, t);
         fclose(log);
     }
     if (role == ROLE_SILENT || role == ROLE_STARTS)
@@ -197,7 +213,7 @@ static void add(struct monitors *m, pid_t pid)
  * were truncated.  That one which waits for another domain is stopped for the
  * while only delays what it does.
  */
-static int find(uint32_t domid, struct monitors *m, struct err *e)
+static int find(const struct target *t, struct monitors *m, struct err *e)
 {
     struct monitors silent = { .silent = true };
     DIR *dir = opendir("/proc");
@@ -209,9 +225,9 @@ static int find(uint32_t domid, struct monitors *m, struct err *e)
     while ((de = readdir(dir))) {
         pid_t pid = isdigit((unsigned char)de->d_name[0]) ?
                     (pid_t)atol(de->d_name) : 0;
-        enum role role = pid > 0 ? role_of(pid, domid) : ROLE_NONE;
+        enum role role = pid > 0 ? role_of(pid, t) : ROLE_NONE;
 
-        if (role == ROLE_WAITS)
+        if (role == ROLE_WAITS || role == ROLE_RESTARTS)
             add(m, pid);
         else if (role == ROLE_SILENT)
             add(&silent, pid);
@@ -319,12 +335,12 @@ static int hold(pid_t pid, bool silent, const char *domain, struct err *e)
 }
 
 /* The monitor of a domain that was just started may not be there yet. */
-static int await(uint32_t domid, struct monitors *m, struct err *e)
+static int await(const struct target *t, struct monitors *m, struct err *e)
 {
     uint64_t until = clock_ms() + APPEAR_MS;
 
     for (;;) {
-        if (find(domid, m, e))
+        if (find(t, m, e))
             return -1;
         if (m->n > 0 || !m->starting || clock_ms() > until)
             return 0;
@@ -348,12 +364,13 @@ static bool goes_on(void)
 int monitor_hold(uint32_t domid, const char *name, bool *found_r,
                  struct err *e)
 {
+    struct target t = { domid, name };
     struct monitors m;
     size_t i;
     int rc = 0;
 
     *found_r = false;
-    if (await(domid, &m, e))
+    if (await(&t, &m, e))
         return -1;
     *found_r = m.n > 0;
     for (i = 0; !rc && i < m.n && !goes_on(); i++)
@@ -364,11 +381,12 @@ int monitor_hold(uint32_t domid, const char *name, bool *found_r,
 
 int monitor_release(uint32_t domid, const char *name, struct err *e)
 {
+    struct target t = { domid, name };
     struct monitors m;
     size_t i;
     int rc = 0;
 
-    if (find(domid, &m, e))
+    if (find(&t, &m, e))
         return -1;
     for (i = 0; i < m.n; i++)
         if (send_signal(m.pids[i], SIGCONT, name, e))
@@ -377,12 +395,13 @@ int monitor_release(uint32_t domid, const char *name, struct err *e)
     return rc;
 }
 
-/* Is one there that waits for the domain, and has one of them a lock? */
-static int look(uint32_t domid, bool *there_r, bool *locks_r, struct err *e)
+/* Is one there, and has one of them a lock? */
+static int look(const struct target *t, bool *there_r, bool *locks_r,
+                struct err *e)
 {
     struct monitors m;
     size_t i;
-    int rc = find(domid, &m, e);
+    int rc = find(t, &m, e);
 
     *locks_r = false;
     *there_r = !rc && m.n > 0 && !m.silent;
@@ -392,16 +411,20 @@ static int look(uint32_t domid, bool *there_r, bool *locks_r, struct err *e)
     return rc;
 }
 
-int monitor_await_end(uint32_t domid, struct err *e)
+int monitor_await_end(uint32_t domid, const char *name, bool *waited_r,
+                      struct err *e)
 {
     uint64_t until = clock_ms() + END_MS;
+    struct target t = { domid, name };
     bool there, locks;
 
+    *waited_r = false;
     for (;;) {
-        if (look(domid, &there, &locks, e))
+        if (look(&t, &there, &locks, e))
             return -1;
         if (!there || (!locks && clock_ms() > until))
             return 0;
+        *waited_r = true;
         clock_sleep_ms(END_POLL_MS);
     }
 }

@@ -37,12 +37,17 @@ int monitor_hold(uint32_t domid, const char *name, bool *found_r,
 /* Continues them; no monitor is not an error. */
 int monitor_release(uint32_t domid, const char *name, struct err *e);
 
+/* No domain has this id. */
+#define MONITOR_NO_DOMID UINT32_MAX
+
 /*
- * After the end of the domain: until no monitor waits for it any more.  If it
- * ended by itself, for a reboot, there is another domain of its name then.  A
- * monitor that is stopped, or hangs, is not waited for longer than 30 s.
+ * After the end of the domain: until no monitor waits for it any more, or is
+ * about to start a domain of this name again.  If the guest just rebooted,
+ * there is another domain of the name then.  A monitor that is stopped, or
+ * hangs, is not waited for longer than 30 s.  *waited_r: there was one.
  */
-int monitor_await_end(uint32_t domid, struct err *e);
+int monitor_await_end(uint32_t domid, const char *name, bool *waited_r,
+                      struct err *e);
 
 #endif
 

@@ -343,16 +343,40 @@ static void ends(void)
     struct look l = plain;
     struct err e = { 0 };
     pid_t pid, other;
+    bool waited;
 
     l.act = "ends";
     pid = start(&l);
     l.act = NULL;
     l.log = "xl-other.log";
-    l.text = "Waiting for domain g2 (domid 8) to die [pid PID]\n";
+    l.text = "Waiting for domain g2 (domid 8) to die [pid PID]\n"
+             "Done. Rebooting now\n";
     other = start(&l);
-    check_ok(monitor_await_end(DOMID, &e), &e, "waiting for its end");
-    check(letter(pid) == 'Z', "it has ended");
+    check_ok(monitor_await_end(DOMID, "g1", &waited, &e), &e,
+             "waiting for its end");
+    check(waited && letter(pid) == 'Z', "it has ended");
     check(runs(other), "another domain's is not waited for");
+    check_ok(monitor_await_end(DOMID, "g1", &waited, &e), &e, "once more");
+    check(!waited, "there is nothing to wait for");
+    end_all();
+
+    l.act = "ends";
+    l.text = "Waiting for domain g1 (domid 6) to die [pid PID]\n"
+             "Done. Rebooting now\n";
+    pid = start(&l);
+    check_ok(monitor_await_end(MONITOR_NO_DOMID, "g1", &waited, &e), &e,
+             "waiting for one that starts it again");
+    check(waited && letter(pid) == 'Z', "it has ended");
+    end_all();
+
+    l.act = NULL;
+    l.text = "Waiting for domain g1 (domid 6) to die [pid PID]\n"
+             "Done. Rebooting now\n"
+             "Waiting for domain g1 (domid 9) to die [pid PID]\n";
+    start(&l);
+    check_ok(monitor_await_end(MONITOR_NO_DOMID, "g1", &waited, &e), &e,
+             "one that has started it");
+    check(!waited, "there is nothing to wait for");
     end_all();
 }
 
