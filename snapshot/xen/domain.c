@@ -277,39 +277,53 @@ uint64_t domain_used_kib(uint32_t domid)
     return kib;
 }
 
-/* Is the process a save of this domain by libxl, and not for us? */
-static bool is_saver(pid_t pid, uint32_t domid)
+/* Up to "size" bytes of /proc/PID/NAME, NUL-terminated: how many. */
+static size_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
 {
-    char path[64], id[16], words[4096];
-    const char *word = words;
-    size_t len, i;
-    int parent = 0;
+    char path[64];
+    size_t len = 0;
     FILE *f;
 
-    /* PATH --save-domain FD FD DOMID ...: libxl_save_callout.c. */
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
     f = fopen(path, "re");
-    len = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
-    if (f)
+    if (f) {
+        len = fread(buf, 1, size - 1, f);
         fclose(f);
-    words[len] = '\0';
-    snprintf(id, sizeof(id), "%u", domid);
+    }
+    buf[len] = '\0';
+    return len;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+    char stat[1024];
+    const char *at;
+    int parent = 0;
+
+    read_proc(pid, "stat", stat, sizeof(stat));
+    /* pid (comm) state parent ...; comm may hold anything, even ')'. */
+    at = strrchr(stat, ')');
+    if (!at || sscanf(at, ") %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+/* Does libxl save this domain by the process, and not for us? */
+static bool is_saver(pid_t pid, uint32_t domid)
+{
+    char words[4096], id[16];
+    size_t len = read_proc(pid, "cmdline", words, sizeof(words)), i;
+    const char *word = words;
+
+    /* PATH --save-domain FD FD DOMID ...: libxl_save_callout.c. */
     for (i = 0; i < 4 && word < words + len; i++) {
         word += strlen(word) + 1;
         if (i == 0 && strcmp(word, "--save-domain"))
             return false;
     }
-    if (i < 4 || word >= words + len || strcmp(word, id))
-        return false;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    f = fopen(path, "re");
-    len = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
-    if (f)
-        fclose(f);
-    words[len] = '\0';
-    word = strrchr(words, ')');
-    return word && sscanf(word, ") %*c %d", &parent) == 1 &&
-           parent != getpid();
+    snprintf(id, sizeof(id), "%u", domid);
+    return word < words + len && !strcmp(word, id) &&
+           parent_of(pid) != getpid();
 }
 
 /* The process that saves or migrates the domain for somebody else, or 0. */
@@ -586,18 +600,11 @@ static bool is_word(const char *words, size_t len, const char *at,
 
 bool domain_has_process(const struct domain *d, pid_t pid)
 {
-    char path[64], domid[16], words[65536];
+    char domid[16], words[65536];
+    size_t len = read_proc(pid, "cmdline", words, sizeof(words));
     const char *at;
-    size_t len;
-    FILE *f;
 
     snprintf(domid, sizeof(domid), "%u", d->domid);
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-    f = fopen(path, "re");
-    len = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
-    if (f)
-        fclose(f);
-    words[len] = '\0';
     /* libxl starts every device model with -xen-domid ID. */
     for (at = words; at < words + len; at += strlen(at) + 1)
         if (is_word(words, len, at, "-xen-domid"))
