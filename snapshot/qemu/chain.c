@@ -334,7 +334,8 @@ static int drop_unused(struct qemu *q, const char *name, struct err *e)
 }
 
 /* One orphan with its chain; false in *any_r if there is none. */
-static int drop_chain(struct qemu *q, bool *any_r, size_t *count, struct err *e)
+static int drop_chain(struct qemu *q, bool *any_r, size_t *count,
+                      struct err *e)
 {
     struct graph g;
     char **below = NULL, *name = NULL;

@@ -41,10 +41,10 @@ long qemu_chain_find(const struct chain *c, const char *layer);
 char *qemu_node_name(const char *layer);
 
 /*
- * A new layer for what is now written to the node "like".  A node that QMP made
- * lives until QMP removes it: on top of a disk, it would keep the whole chain
- * open after the disk is detached, and in the way when it is attached again.
- * So QMP makes a holder, a node of ours on which nothing stands, and the
+ * A new layer for what is now written to the node "like".  A node that QMP
+ * made lives until QMP removes it: on top of a disk, it would keep the whole
+ * chain open after the disk is detached, and in the way when it is attached
+ * again.  So QMP makes a holder, a node of ours on which nothing stands, and the
  * layer's as a part of it.  Once the disk stands on the layer the holder goes
  * (qemu_let_layer()), and the layer ends with the disk:
  *

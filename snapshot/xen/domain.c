@@ -27,7 +27,7 @@
 #define XEN_RUN_DIR "/var/run/xen"
 #endif
 
-/* libxl gives up on a guest after 60 s, once or twice (libxl_dom_suspend.c). */
+/* libxl gives a guest 60 s, once or twice (libxl_dom_suspend.c). */
 #define SUSPEND_MS 30000
 #define SAVER_POLL_MS 100
 #define DESTROY_MS 20000

@@ -498,9 +498,9 @@ int __wrap_name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)
 }
 
 /*
- * The engine knows xl's monitor by its program and by what its log says.  Those
- * of other fake hosts, whose domains have the same ids, look like something
- * else.
+ * The engine knows xl's monitor by its program and by what its log says.
+ * Those of other fake hosts, whose domains have the same ids, look like
+ * something else.
  */
 ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
 {

@@ -1,4 +1,4 @@
-/* Layers in a QEMU: against qemu-storage-daemon, whose exports are the disks. */
+/* Layers in a QEMU: a qemu-storage-daemon, whose exports are the disks. */
 
 #include <errno.h>
 #include <fcntl.h>
