@@ -51,6 +51,13 @@ int memory_create(int dirfd, const struct snapshot *s, const char *what,
                   struct err *e);
 int memory_fd(struct memory_writer *w);
 /*
+ * Of a live save, which sends again what the guest writes: it is made to give
+ * up when the image takes more than the expected size, and than half of what
+ * was free.  memory_finish() then fails, and memory_outgrown() is true.
+ */
+void memory_bound(struct memory_writer *w);
+bool memory_outgrown(const struct memory_writer *w);
+/*
  * domain_suspend() has returned; whole: with success.  If not, -1 with the
  * cause if it was the image that could not be written, else 0.
  */

@@ -41,6 +41,8 @@ struct memory_writer {
     char *buf;
     uint64_t bytes, freed;      /* of raw: taken, given back */
     uint64_t expected;
+    _Atomic uint64_t bound;     /* of what it takes on disk; 0: none */
+    bool outgrown;              /* the thread's: the bound was reached */
     const struct reporter *rep;
     bool saved;                 /* the progress of saving was at its end */
     struct err err;             /* of the thread; SNAP_OK if none */
@@ -113,6 +115,26 @@ static void tell_progress(struct memory_writer *w, enum state state,
         report_progress(w->rep, "compress", w->bytes, size);
 }
 
+/* libxl gives up, unless it is just done; what it wrote is taken until then. */
+static void keep_bound(struct memory_writer *w, uint64_t size)
+{
+    uint64_t bound = atomic_load(&w->bound);
+    uint64_t takes = size - w->freed + (w->pack ? w->file.stored : 0);
+
+    if (!bound || takes <= bound)
+        return;
+    w->outgrown = true;
+    proc_bar_writes();
+}
+
+static int give_up(struct memory_writer *w)
+{
+    if (w->outgrown)
+        err_set(&w->err, SNAP_FAILED, "its guest writes to memory faster than "
+                "that can be saved");
+    return -1;
+}
+
 /* Bytes that can be taken, 0 at the end, -1 to give up. */
 static ssize_t await(struct memory_writer *w)
 {
@@ -124,10 +146,12 @@ static ssize_t await(struct memory_writer *w)
         if (interrupt_pending())
             return interrupt_error(&w->err);
         if (state == BROKEN)
-            return -1;
+            return give_up(w);
         if (fstat(w->raw, &st))
             return err_errno(&w->err, "cannot look at %s", w->what);
         tell_progress(w, state, (uint64_t)st.st_size);
+        if (state == SAVING)
+            keep_bound(w, (uint64_t)st.st_size);
         n = (uint64_t)st.st_size - w->bytes;
         if (n >= MEMORY_CHUNK)
             return MEMORY_CHUNK;
@@ -265,6 +289,21 @@ int memory_create(int dirfd, const struct snapshot *s, const char *what,
 int memory_fd(struct memory_writer *w)
 {
     return w->raw;
+}
+
+void memory_bound(struct memory_writer *w)
+{
+    uint64_t room = 0;
+    struct err ignored;
+
+    (void)file_free_space(w->raw, &room, &ignored);
+    atomic_store(&w->bound, room / 2 > w->expected ? room / 2 : w->expected);
+}
+
+/* After the thread's end. */
+bool memory_outgrown(const struct memory_writer *w)
+{
+    return !w->started && w->outgrown;
 }
 
 static void end(struct memory_writer *w, enum state state)

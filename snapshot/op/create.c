@@ -200,6 +200,7 @@ static int prepare_job(struct session *s, const struct snap_create *req,
     j->uuid = mem_strdup(d->uuid);
     j->paused = req->paused;
     j->live = req->live != SNAP_LIVE_NO && !cold;
+    j->live_only = req->live == SNAP_LIVE_ONLY;
     j->memory_kib = d->max_kib;
     if (memory_level(req->compress, &j->memory_level, e) ||
         name_unique(unique, e))
@@ -240,6 +241,8 @@ static int choose_mode(struct session *s, const struct snap_create *req,
         return prepare_job(s, req, name, true, d, j, e);
     if (!prepare_job(s, req, name, false, d, j, e))
         return 0;
+    if (req->live == SNAP_LIVE_ONLY)
+        return err_wrap(e, "domain %s cannot be saved live", d->name);
     if (!e->hot_only || prepare_job(s, req, name, true, d, j, &cold))
         return -1;
     report_info(s->env->rep, "the snapshot is taken cold (the domain is saved "
@@ -341,6 +344,8 @@ int snap_create(const struct snap_env *env, const struct snap_create *req,
     int rc = -1;
 
     memset(made_r, 0, sizeof(*made_r));
+    if (req->mode == SNAP_COLD && req->live == SNAP_LIVE_ONLY)
+        return err_set(e, SNAP_USAGE, "a cold snapshot cannot be live");
     /* What can be said before waiting for the lock is said before. */
     if (name_expand(req->name, time(NULL), &name, e) ||
         memory_level(req->compress, &level, e) ||

@@ -177,6 +177,7 @@ int meta_parse(json_object *o, const char *what, struct snapshot *s,
         json_opt_u64(o, "expires", top, INT64_MAX, &s->expires, e) ||
         record_opt_name(o, "parent", top, &s->parent, e) ||
         json_opt_bool(o, "protected", top, &s->protected, e) ||
+        record_opt_str(o, "mode", top, &s->mode, e) ||
         json_u64(o, "downtime_ms", top, INT64_MAX, &s->downtime_ms, e) ||
         parse_parts(o, what, s, e) || parse_disks(o, what, s, e) ||
         json_obj(o, "config", top, &config, e)) {
@@ -300,6 +301,10 @@ static json_object *new_json(const struct snapshot *s)
     json_add_str(o, "name", s->name);
     json_add_str(o, "description", s->description);     /* here in order */
     json_add_u64(o, "creation_time", s->creation_time);
+    /* Their place among the others. */
+    json_object_object_add(o, "expires", NULL);
+    json_add_bool(o, "protected", s->protected);
+    json_add_str(o, "mode", s->mode);
     add_changeable(o, s);
     json_add_str(d, "name", s->domain.name);
     json_add_str(d, "uuid", s->domain.uuid);
@@ -405,6 +410,7 @@ void meta_free(struct snapshot *s)
     free(s->name);
     free(s->description);
     free(s->parent);
+    free(s->mode);
     free(s->domain.name);
     free(s->domain.uuid);
     free(s->domain.type);

@@ -48,6 +48,7 @@ struct snapshot {
     uint64_t expires;                   /* the same, or 0: never */
     char *parent;                       /* NULL for a root */
     bool protected;                     /* deleted by nothing but --force */
+    char *mode;                         /* live, hot or cold; NULL: unknown */
     struct { char *name, *uuid, *type, *state; } domain;
     struct { char *hostname, *xen, *qemu, *cpu; } host;
     uint64_t downtime_ms;

@@ -29,6 +29,7 @@ struct job {
     bool paused;                /* leave the domain paused */
     bool force;                 /* delete: parts whose image is gone, too */
     bool live;                  /* create: save memory while the guest runs */
+    bool live_only;             /* or not at all */
     char *boot;                 /* host_boot_id() */
     json_object *notes;         /* job_note() */
 

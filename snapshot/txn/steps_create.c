@@ -17,6 +17,7 @@
 #include "sys/err.h"
 #include "sys/host.h"
 #include "sys/interrupt.h"
+#include "sys/mem.h"
 #include "sys/report.h"
 #include "txn/job.h"
 #include "txn/steps.h"
@@ -175,6 +176,8 @@ static int suspend(struct job *j, struct err *e)
     if (j->live)
         w = watch_start(j->domid, j->s.domain.uuid, memory_fd(j->memory));
     j->stopped_ms = clock_ms();
+    if (j->live)
+        memory_bound(j->memory);
     rc = domain_suspend(j->domid, memory_fd(j->memory), j->live, e);
     if (w)
         j->stopped_ms = watch_end(w);
@@ -208,31 +211,52 @@ out:
     return rc;
 }
 
-/* A live save that failed before it stopped the guest. */
-static bool still_runs(struct job *j)
+/*
+ * A live save that failed may have stopped the guest, if it was for its bound;
+ * otherwise one that stopped is no case for another attempt.
+ */
+static bool runs_again(struct job *j, bool outgrown)
 {
     enum domain_state state;
     struct err ignored;
     bool same;
 
+    if (outgrown && domain_resume(j->domid, false, &ignored))
+        return false;
     return !domain_check(j->domid, j->s.domain.uuid, &same, &state,
                          &ignored) && same && state == DOMAIN_RUNNING;
 }
 
-/* Not every hypervisor can log what a PV guest dirties. */
-static int save(struct job *j, const struct step *step, struct err *e)
+/* That a PV guest's writes cannot be logged is nothing new to anybody. */
+static int save_stopped(struct job *j, bool outgrown, struct err *e)
 {
-    int rc = save_once(j, e);
-
-    (void)step;
-    if (!rc || !j->live || interrupt_pending() || !still_runs(j))
-        return rc;
-    report_note(j->rep, "warning: domain %s cannot be saved live, its guest "
-                "is stopped meanwhile: %s", j->st->domain, e->text);
+    if (outgrown || strcmp(j->s.domain.type, "pv"))
+        report_info(j->rep, "domain %s is saved with its guest stopped: %s",
+                    j->st->domain, e->text);
     j->live = false;
     memory_close(j->memory);
     j->memory = NULL;
     return save_once(j, e);
+}
+
+static int save(struct job *j, const struct step *step, struct err *e)
+{
+    int rc = save_once(j, e);
+    bool outgrown = rc && j->memory && memory_outgrown(j->memory);
+
+    (void)step;
+    if (rc && j->live_only)
+        return err_wrap(e, "domain %s cannot be saved live", j->st->domain);
+    if (rc && j->live && !interrupt_pending() && runs_again(j, outgrown))
+        rc = save_stopped(j, outgrown, e);
+    if (rc)
+        return rc;
+    free(j->s.mode);
+    if (job_is_cold(j))
+        j->s.mode = mem_strdup("cold");
+    else
+        j->s.mode = mem_strdup(j->live ? "live" : "hot");
+    return 0;
 }
 
 /* The guest runs again, as before: DESIGN section 5, rule 2. */

@@ -3,9 +3,11 @@
 /* snapshot/xen/domain.h on the fake host (host.h), in place of libxl. */
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -192,6 +194,41 @@ static int put_stream(int fd, uint64_t memory)
     return rc;
 }
 
+/* As libxl's helper does it, rounds without an end. */
+static int put_rounds(int fd, uint64_t memory)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (!pid) {
+        signal(SIGXFSZ, SIG_IGN);
+        while (!put_stream(fd, memory))
+            ;
+        _exit(1);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status ? -1 : 0;
+}
+
+/* What keeps a domain of that name from being saved live. */
+static int try_live(uint32_t domid, int fd)
+{
+    bool pv = false, busy = false;
+    struct vm vm;
+    int lock = enter();
+
+    if (vm_load(domid, &vm)) {
+        pv = strstr(vm.name, ".pv");
+        busy = strstr(vm.name, ".busy");
+    }
+    vm_free(&vm);
+    leave(lock);
+    if (pv)
+        return -1;
+    return busy ? put_rounds(fd, 0) : 0;
+}
+
 /*
  * The domain goes into state "suspended" first and stays there if the stream
  * cannot be written, as libxl_domain_suspend() leaves it.
@@ -202,8 +239,7 @@ int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
     struct vm vm;
     int lock, rc = -1;
 
-    (void)live;
-    if (fault == FAULT_ERROR)
+    if (fault == FAULT_ERROR || (live && try_live(domid, fd)))
         return failed(e, domid, "save the memory of");
     lock = enter();
     if (vm_load(domid, &vm) && !strcmp(vm.state, "running")) {

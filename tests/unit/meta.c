@@ -80,8 +80,8 @@ static void made(void)
 {
     static const char *const keys[] = {
         "format", "version", "name", "description", "creation_time",
-        "expires", "protected", "parent", "domain", "host", "downtime_ms", "memory", "disks",
-        "config",
+        "expires", "protected", "mode", "parent", "domain", "host",
+        "downtime_ms", "memory", "disks", "config",
     };
     struct snapshot s, back;
     json_object *o;
@@ -173,8 +173,8 @@ static const char *const required[] = {
 };
 
 static const char *const optional[] = {
-    "description", "parent", "protected", "host.hostname", "host.xen", "host.qemu",
-    "host.cpu", "disks.stamp",
+    "description", "parent", "protected", "mode", "host.hostname", "host.xen",
+    "host.qemu", "host.cpu", "disks.stamp",
 };
 
 /* Is the key named, as 'key', 'obj.key' or 'disks[0].key'? */
