@@ -123,6 +123,8 @@ static void look_meta(struct scene *s, const char *name, const char *path,
     if (is_new) {
         del(o, NULL, "creation_time");
         del(o, NULL, "downtime_ms");
+        /* Where a live save fails, the stopped one may succeed. */
+        del(o, NULL, "mode");
     }
     text_add(t, "%s: %s\n", name, json_object_to_json_string(o));
     json_object_put(o);
