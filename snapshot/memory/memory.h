@@ -80,7 +80,19 @@ int memory_open(int dirfd, const struct snapshot *s, const char *what,
                 const struct reporter *rep, struct memory_reader **r_r,
                 struct err *e);
 ssize_t memory_source(void *reader, void *buf, size_t len);
-/* True, with the error, if memory_source() gave up. */
+/*
+ * The stream in two parts: memory_source() ends, 0, before its last bytes (up
+ * to 8), and after memory_hold(r, 0) goes on with them.  At the end of the first part all
+ * of the image has been read and found whole, or it is -1.
+ */
+void memory_hold(struct memory_reader *r, uint64_t bytes);
+/*
+ * An image that is not compressed: the file itself, from its first byte on and
+ * the reader's to close; of use instead of memory_source(), not beside it.
+ * Else *fd_r is -1.  0, or -1 as memory_source().
+ */
+int memory_as_file(struct memory_reader *r, int *fd_r);
+/* True, with the error, if one of these gave up. */
 bool memory_failed(const struct memory_reader *r, struct err *e);
 void memory_reader_close(struct memory_reader *r);
 

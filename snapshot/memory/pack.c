@@ -1,97 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
-#include <stdlib.h>
-#include <unistd.h>
+/* The compression of a memory image, a frame at a time. */
 
 #include <zstd.h>
 
+#include "memory/ring.h"
 #include "memory/save_file.h"
 #include "sys/err.h"
-#include "sys/mem.h"
 
-#define MAX_WORKERS 4
-#define WINDOW_LOG 20               /* bounds the memory of each worker */
+#define WINDOW_LOG 20               /* bounds the memory of each thread */
 
-struct memory_pack {
-    struct memory_file *to;
-    ZSTD_CCtx *zstd;
-    char *out;
-    size_t out_size;
-};
-
-static int squeeze(struct memory_pack *p, const void *data, size_t len,
-                   ZSTD_EndDirective how, struct err *e)
+static ZSTD_CCtx *start(unsigned level)
 {
-    ZSTD_inBuffer in = { data, len, 0 };
-    size_t left;
+    ZSTD_CCtx *c = ZSTD_createCCtx();
 
-    do {
-        ZSTD_outBuffer out = { p->out, p->out_size, 0 };
+    if (c &&
+        !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel,
+                                             (int)level)) &&
+        !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog,
+                                             WINDOW_LOG)) &&
+        !ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1)))
+        return c;
+    ZSTD_freeCCtx(c);
+    return NULL;
+}
 
-        left = ZSTD_compressStream2(p->zstd, &out, &in, how);
-        if (ZSTD_isError(left))
-            return err_set(e, SNAP_FAILED, "cannot compress %s: %s",
-                           p->to->what, ZSTD_getErrorName(left));
-        if (memory_file_put(p->to, p->out, out.pos, e))
-            return -1;
-    } while (how == ZSTD_e_end ? left != 0 : in.pos < in.size);
+int memory_pack(struct ring_slot *s, unsigned level, const char *what)
+{
+    size_t room = ZSTD_compressBound(s->in.len), n;
+
+    if (!s->tool)
+        s->tool = start(level);
+    if (!s->tool)
+        return err_set(&s->err, SNAP_FAILED, "libzstd does not start");
+    ring_room(&s->out, room);
+    n = ZSTD_compress2(s->tool, s->out.data, room, s->in.data, s->in.len);
+    if (ZSTD_isError(n))
+        return err_set(&s->err, SNAP_FAILED, "cannot compress %s: %s", what,
+                       ZSTD_getErrorName(n));
+    s->out.len = n;
     return 0;
 }
 
-static int open_zstd(struct memory_pack *p, unsigned level, struct err *e)
+void memory_pack_drop(void *tool)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-    p->zstd = ZSTD_createCCtx();
-    if (!p->zstd ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd,
-                         ZSTD_c_compressionLevel, (int)level)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_windowLog,
-                         WINDOW_LOG)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_checksumFlag,
-                         1)))
-        return err_set(e, SNAP_FAILED, "libzstd does not start");
-    /* A libzstd without threads refuses, and works alone. */
-    if (cpus > 1)
-        ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_nbWorkers,
-                               cpus < MAX_WORKERS ? (int)cpus : MAX_WORKERS);
-    return 0;
-}
-
-int memory_pack_start(struct memory_file *to, unsigned level,
-                      struct memory_pack **p_r, struct err *e)
-{
-    struct memory_pack *p = mem_zalloc(1, sizeof(*p));
-
-    p->to = to;
-    p->out_size = ZSTD_CStreamOutSize();
-    p->out = mem_zalloc(p->out_size, 1);
-    if (open_zstd(p, level, e)) {
-        memory_pack_close(p);
-        return -1;
-    }
-    *p_r = p;
-    return 0;
-}
-
-int memory_pack_put(struct memory_pack *p, const void *data, size_t len,
-                    struct err *e)
-{
-    return squeeze(p, data, len, ZSTD_e_continue, e);
-}
-
-int memory_pack_end(struct memory_pack *p, struct err *e)
-{
-    return squeeze(p, NULL, 0, ZSTD_e_end, e);
-}
-
-void memory_pack_close(struct memory_pack *p)
-{
-    if (!p)
-        return;
-    ZSTD_freeCCtx(p->zstd);
-    free(p->out);
-    free(p);
+    ZSTD_freeCCtx(tool);
 }
 
 /*

@@ -1,35 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* A memory image for "xl restore", and whether one is whole. */
+
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <zstd.h>
-
 #include "memory/memory.h"
+#include "memory/ring.h"
 #include "memory/save_file.h"
+#include "memory/unpack.h"
 #include "sys/err.h"
 #include "sys/file.h"
 #include "sys/mem.h"
 #include "sys/report.h"
 
-/* Far above what the writer uses; bounds the memory of the reader. */
-#define WINDOW_LOG_MAX 23
+/* As much as the frames of 16 MiB: more than a batch of libxl's. */
+#define SLOTS (16 * MEMORY_CHUNK / PACK_FRAME)
 
 struct memory_reader {
     int fd;
     char *what;
+    bool compressed;
     uint64_t done, size;        /* bytes given, and to be given */
-    uint64_t taken, stored;     /* bytes of the file */
+    uint64_t held;              /* of them kept back, at the end */
+    uint64_t stored;            /* bytes of the file */
     const struct reporter *rep;
-    ZSTD_DCtx *zstd;            /* NULL: not compressed */
-    char *buf;
-    ZSTD_inBuffer in;
-    bool at_end;                /* of a frame, or before the first */
-    bool holds;                 /* the decoder has more without input */
+    struct unpack *unpack;
+    struct ring *ring;          /* NULL: nothing was asked for yet */
+    struct ring_slot *slot;     /* what is given now, from "at" on */
+    size_t at;
     struct err err;
 };
 
@@ -39,57 +43,52 @@ static int damaged(struct memory_reader *r, const char *why)
                    "damaged", r->what, why);
 }
 
-/* Of the file.  It may not be longer than recorded, or it could be endless. */
-static ssize_t take(struct memory_reader *r, void *buf, size_t len)
+static int start(struct memory_reader *r)
 {
-    ssize_t n;
+    unsigned n = r->compressed ? memory_cpus() : 1;
 
-    do
-        n = read(r->fd, buf, len);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return err_errno(&r->err, "cannot read %s", r->what);
-    r->taken += (uint64_t)n;
-    if (r->taken > r->stored)
-        return damaged(r, "it is longer than recorded");
-    return n;
-}
-
-static int refill(struct memory_reader *r)
-{
-    ssize_t n = take(r, r->buf, MEMORY_CHUNK);
-
-    if (n < 0)
-        return -1;
-    r->in = (ZSTD_inBuffer){ r->buf, (size_t)n, 0 };
-    return 0;
+    return ring_start(&unpack_ops, r->unpack, SLOTS, n, &r->ring, &r->err);
 }
 
 /* Of the decompressed image: bytes, 0 at its end, -1. */
-static ssize_t expand(struct memory_reader *r, void *buf, size_t len)
-{
-    ZSTD_outBuffer out = { buf, len, 0 };
-    size_t left;
-
-    while (!out.pos) {
-        if (r->in.pos == r->in.size && !r->holds) {
-            if (refill(r))
-                return -1;
-            if (!r->in.size)
-                return r->at_end ? 0 : damaged(r, "it ends too early");
-        }
-        left = ZSTD_decompressStream(r->zstd, &out, &r->in);
-        if (ZSTD_isError(left))
-            return damaged(r, ZSTD_getErrorName(left));
-        r->at_end = !left;
-        r->holds = left && out.pos == out.size;
-    }
-    return (ssize_t)out.pos;
-}
-
 static ssize_t next(struct memory_reader *r, void *buf, size_t len)
 {
-    return r->zstd ? expand(r, buf, len) : take(r, buf, len);
+    if (!r->ring && start(r))
+        return -1;
+    while (!r->slot) {
+        ring_next(r->ring, &r->slot);
+        if (!r->slot)
+            return 0;
+        if (r->slot->err.status != SNAP_OK) {
+            r->err = r->slot->err;
+            return -1;
+        }
+        r->at = 0;
+    }
+    if (len > r->slot->out.len - r->at)
+        len = r->slot->out.len - r->at;
+    memcpy(buf, r->slot->out.data + r->at, len);
+    r->at += len;
+    if (r->at == r->slot->out.len) {
+        ring_done(r->ring);
+        r->slot = NULL;
+    }
+    return (ssize_t)len;
+}
+
+/* What is kept back is there, and nothing behind it. */
+static int check_rest(struct memory_reader *r)
+{
+    uint64_t rest;
+
+    if (ring_rest(r->ring, &rest, &r->err))
+        return -1;
+    if (r->slot)
+        rest -= r->at;
+    if (rest == r->held)
+        return 0;
+    return damaged(r, rest < r->held ? "it holds less than recorded" :
+                                       "it holds more than recorded");
 }
 
 ssize_t memory_source(void *reader, void *buf, size_t len)
@@ -99,10 +98,15 @@ ssize_t memory_source(void *reader, void *buf, size_t len)
     char one;
     ssize_t n;
 
+    if (r->err.status != SNAP_OK)
+        return -1;
     if (!room) {
         n = next(r, &one, 1);
         return n > 0 ? damaged(r, "it holds more than recorded") : n;
     }
+    if (room <= r->held)
+        return r->ring ? check_rest(r) : 0;
+    room -= r->held;
     n = next(r, buf, len < room ? len : room);
     if (n == 0)
         return damaged(r, "it holds less than recorded");
@@ -113,6 +117,11 @@ ssize_t memory_source(void *reader, void *buf, size_t len)
     return n;
 }
 
+void memory_hold(struct memory_reader *r, uint64_t bytes)
+{
+    r->held = bytes;
+}
+
 bool memory_failed(const struct memory_reader *r, struct err *e)
 {
     if (r->err.status == SNAP_OK)
@@ -121,14 +130,22 @@ bool memory_failed(const struct memory_reader *r, struct err *e)
     return true;
 }
 
-static int open_zstd(struct memory_reader *r, struct err *e)
+int memory_as_file(struct memory_reader *r, int *fd_r)
 {
-    r->zstd = ZSTD_createDCtx();
-    if (!r->zstd ||
-        ZSTD_isError(ZSTD_DCtx_setParameter(r->zstd, ZSTD_d_windowLogMax,
-                                            WINDOW_LOG_MAX)))
-        return err_set(e, SNAP_FAILED, "libzstd does not start");
-    r->at_end = true;
+    struct stat sb;
+
+    *fd_r = -1;
+    if (r->compressed)
+        return 0;
+    if (fstat(r->fd, &sb))
+        return err_errno(&r->err, "cannot look at %s", r->what);
+    if ((uint64_t)sb.st_size != r->stored || r->stored != r->size)
+        return damaged(r, "it is not as long as recorded");
+    ring_stop(r->ring);
+    r->ring = NULL;
+    if (lseek(r->fd, 0, SEEK_SET))
+        return err_errno(&r->err, "cannot read %s", r->what);
+    *fd_r = r->fd;
     return 0;
 }
 
@@ -146,11 +163,12 @@ int memory_open(int dirfd, const struct snapshot *s, const char *what,
     r = mem_zalloc(1, sizeof(*r));
     r->what = mem_strdup(what);
     r->rep = rep;
+    r->compressed = !plain;
     r->size = s->memory.size;
     r->stored = s->memory.stored_size;
-    r->buf = mem_zalloc(MEMORY_CHUNK, 1);
     r->fd = file_open_read(dirfd, memory_name(s), what, e);
-    if (r->fd < 0 || (!plain && open_zstd(r, e))) {
+    if (r->fd < 0 ||
+        unpack_open(r->fd, r->what, r->stored, r->compressed, &r->unpack, e)) {
         memory_reader_close(r);
         return -1;
     }
@@ -162,10 +180,10 @@ void memory_reader_close(struct memory_reader *r)
 {
     if (!r)
         return;
+    ring_stop(r->ring);
+    unpack_close(r->unpack);
     if (r->fd >= 0)
         close(r->fd);
-    ZSTD_freeDCtx(r->zstd);
-    free(r->buf);
     free(r->what);
     free(r);
 }
@@ -173,14 +191,13 @@ void memory_reader_close(struct memory_reader *r)
 static int check_header(struct memory_reader *r)
 {
     struct memory_header hdr = { .byteorder = 0 };
-    size_t len = 0;
-    ssize_t n;
+    size_t len = 0, n;
 
     do {
-        n = memory_source(r, (char *)&hdr + len, sizeof(hdr) - len);
-        if (n < 0)
+        if (unpack_some(r->unpack, (char *)&hdr + len, sizeof(hdr) - len, &n,
+                        &r->err))
             return -1;
-        len += (size_t)n;
+        len += n;
     } while (n && len < sizeof(hdr));
     if (memcmp(hdr.magic, memory_magic, sizeof(hdr.magic)) ||
         hdr.byteorder != MEMORY_BYTEORDER)
@@ -189,28 +206,42 @@ static int check_header(struct memory_reader *r)
     return 0;
 }
 
+/* The stored bytes, from the first on; at most one more than recorded. */
+static int sum_up(struct memory_reader *r, XXH3_state_t *hash,
+                  uint64_t *size_r)
+{
+    char *buf = mem_zalloc(MEMORY_CHUNK, 1);
+    ssize_t n = lseek(r->fd, 0, SEEK_SET) ? -1 : 1;
+
+    *size_r = 0;
+    while (n > 0 && *size_r <= r->stored) {
+        do
+            n = read(r->fd, buf, MEMORY_CHUNK);
+        while (n < 0 && errno == EINTR);
+        if (n > 0) {
+            XXH3_64bits_update(hash, buf, (size_t)n);
+            *size_r += (uint64_t)n;
+        }
+    }
+    free(buf);
+    return n < 0 ? err_errno(&r->err, "cannot read %s", r->what) : 0;
+}
+
 /* Of what is stored: it says the same of what that holds, for less. */
 static int check_sum(struct memory_reader *r, const char *want)
 {
     XXH3_state_t *hash = memory_hash(&r->err);
     char *sum = NULL;
-    ssize_t n;
+    uint64_t size;
     int rc = -1;
 
-    if (!hash)
-        return -1;
-    r->taken = 0;
-    if (lseek(r->fd, 0, SEEK_SET)) {
-        err_errno(&r->err, "cannot read %s", r->what);
-        goto out;
-    }
-    while ((n = take(r, r->buf, MEMORY_CHUNK)) > 0)
-        XXH3_64bits_update(hash, r->buf, (size_t)n);
-    if (n < 0)
+    if (!hash || sum_up(r, hash, &size))
         goto out;
     sum = memory_checksum(hash);
-    if (r->taken != r->stored)
+    if (size < r->stored)
         damaged(r, "it is shorter than recorded");
+    else if (size > r->stored)
+        damaged(r, "it is longer than recorded");
     else if (strcmp(sum, want))
         err_set(&r->err, SNAP_FAILED, "%s has checksum %s, not %s: the "
                 "memory image is damaged", r->what, sum, want);
@@ -249,7 +280,9 @@ int memory_verify(int dirfd, const struct snapshot *s, const char *what,
 
     if (memory_open(dirfd, s, what, NULL, &r, e))
         return -1;
-    rc = check_header(r) || check_sum(r, s->memory.checksum) ? -1 : 0;
+    rc = check_header(r);
+    if (!rc)
+        rc = check_sum(r, s->memory.checksum);
     (void)memory_failed(r, e);
     memory_reader_close(r);
     return rc;

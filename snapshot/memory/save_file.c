@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "sys/file.h"
 #include "sys/interrupt.h"
 #include "sys/mem.h"
+
+#define MAX_CPUS 4
 
 const char memory_magic[32] = "Xen saved domain, xl format\n \0 \r";
 
@@ -65,6 +68,16 @@ int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     errno = rc;
     return rc ? err_errno(e, "cannot start a thread") : 0;
+}
+
+unsigned memory_cpus(void)
+{
+    cpu_set_t set;
+    int n = 1;
+
+    if (!sched_getaffinity(0, sizeof(set), &set))
+        n = CPU_COUNT(&set);
+    return n < MAX_CPUS ? (unsigned)n : MAX_CPUS;
 }
 
 /*

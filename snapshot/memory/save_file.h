@@ -55,15 +55,19 @@ char *memory_checksum(const XXH3_state_t *hash);
 int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
                   struct err *e);
 
-/* Compression into a sink: any number of puts, then the end. */
-struct memory_pack;
+/* Processors that may be used, at most 4. */
+unsigned memory_cpus(void);
 
-int memory_pack_start(struct memory_file *to, unsigned level,
-                      struct memory_pack **p_r, struct err *e);
-int memory_pack_put(struct memory_pack *p, const void *data, size_t len,
-                    struct err *e);
-int memory_pack_end(struct memory_pack *p, struct err *e);
-void memory_pack_close(struct memory_pack *p);
+/* Of the image, in one frame of zstd; "zstd -dc" reads any number of them. */
+#define PACK_FRAME (2u * MEMORY_CHUNK)
+
+/*
+ * Compression by a ring's threads: of its struct ring_ops, work() compresses
+ * s->in into s->out with s->tool, which drop() ends.
+ */
+struct ring_slot;
+int memory_pack(struct ring_slot *s, unsigned level, const char *what);
+void memory_pack_drop(void *tool);
 
 #endif
 

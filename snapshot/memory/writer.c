@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "memory/memory.h"
+#include "memory/ring.h"
 #include "memory/save_file.h"
 #include "sys/err.h"
 #include "sys/file.h"
@@ -32,17 +33,21 @@ struct memory_writer {
     char *what;
     struct memory_file file;
     int dir;
-    struct memory_pack *pack;   /* NULL: not compressed */
+    unsigned level;             /* of the compression; 0: none */
     int raw;                    /* libxl's: the file, or the spool */
     int end[2];                 /* a pipe that closes with libxl's end */
     atomic_int state;
+    atomic_bool failed;         /* the threads are to end */
     bool started;
     pthread_t thread;
+    bool beside;                /* the save, or else behind it */
     char *buf;
-    uint64_t bytes, freed;      /* of raw: taken, given back */
+    uint64_t bytes;             /* of raw: taken */
+    _Atomic uint64_t freed;     /* and given back */
+    _Atomic uint64_t stored;    /* written, if that is another file */
     uint64_t expected;
     _Atomic uint64_t bound;     /* of what it takes on disk; 0: none */
-    bool outgrown;              /* the thread's: the bound was reached */
+    bool outgrown;              /* the threads': the bound was reached */
     const struct reporter *rep;
     bool saved;                 /* the progress of saving was at its end */
     struct err err;             /* of the thread; SNAP_OK if none */
@@ -111,7 +116,7 @@ static void tell_progress(struct memory_writer *w, enum state state,
         report_progress(w->rep, "memory", size,
                         state == SAVING ? w->expected : size);
     w->saved = state == WHOLE;
-    if (w->saved && w->pack)
+    if (w->saved && w->level)
         report_progress(w->rep, "compress", w->bytes, size);
 }
 
@@ -119,7 +124,7 @@ static void tell_progress(struct memory_writer *w, enum state state,
 static void keep_bound(struct memory_writer *w, uint64_t size)
 {
     uint64_t bound = atomic_load(&w->bound);
-    uint64_t takes = size - w->freed + (w->pack ? w->file.stored : 0);
+    uint64_t takes = size - atomic_load(&w->freed) + atomic_load(&w->stored);
 
     if (!bound || takes <= bound)
         return;
@@ -127,16 +132,17 @@ static void keep_bound(struct memory_writer *w, uint64_t size)
     proc_bar_writes();
 }
 
-static int give_up(struct memory_writer *w)
+static int give_up(struct memory_writer *w, struct err *e)
 {
     if (w->outgrown)
-        err_set(&w->err, SNAP_FAILED, "its guest writes to memory faster than "
+        err_set(e, SNAP_FAILED, "its guest writes to memory faster than "
                 "that can be saved");
     return -1;
 }
 
-/* Bytes that can be taken, 0 at the end, -1 to give up. */
-static ssize_t await(struct memory_writer *w)
+/* Bytes that can be taken, up to len and 0 at the end. */
+static int await(struct memory_writer *w, size_t len, size_t *n_r,
+                 struct err *e)
 {
     for (;;) {
         enum state state = atomic_load(&w->state);
@@ -144,61 +150,133 @@ static ssize_t await(struct memory_writer *w)
         uint64_t n;
 
         if (interrupt_pending())
-            return interrupt_error(&w->err);
-        if (state == BROKEN)
-            return give_up(w);
+            return interrupt_error(e);
+        if (state == BROKEN || atomic_load(&w->failed))
+            return give_up(w, e);
         if (fstat(w->raw, &st))
-            return err_errno(&w->err, "cannot look at %s", w->what);
+            return err_errno(e, "cannot look at %s", w->what);
         tell_progress(w, state, (uint64_t)st.st_size);
         if (state == SAVING)
             keep_bound(w, (uint64_t)st.st_size);
         n = (uint64_t)st.st_size - w->bytes;
-        if (n >= MEMORY_CHUNK)
-            return MEMORY_CHUNK;
-        if (state == WHOLE)
-            return (ssize_t)n;
+        if (n > len)
+            n = len;
+        *n_r = (size_t)n;
+        if (state == WHOLE || (n == len && w->beside))
+            return 0;
         pause_a_little(w, false);
     }
 }
 
-/* Not every file system can; the spool is then as large as the stream. */
-static void give_back(struct memory_writer *w)
-{
-    if (!w->pack || w->bytes - w->freed < FREE_EACH)
-        return;
-    (void)!fallocate(w->raw, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                     (off_t)w->freed, (off_t)(w->bytes - w->freed));
-    w->freed = w->bytes;
-}
-
-static int take_all(struct memory_writer *w)
+/* The next piece of what libxl wrote; *n_r is 0 at the end. */
+static int take(struct memory_writer *w, char *buf, size_t len, size_t *n_r,
+                struct err *e)
 {
     ssize_t n;
 
-    while ((n = await(w)) > 0) {
-        n = pread(w->raw, w->buf, (size_t)n, (off_t)w->bytes);
-        if (n <= 0)
-            return err_errno(&w->err, "cannot read back %s", w->what);
-        if (!w->pack)
-            memory_file_add(&w->file, w->buf, (size_t)n);
-        else if (memory_pack_put(w->pack, w->buf, (size_t)n, &w->err))
-            return -1;
-        w->bytes += (uint64_t)n;
-        give_back(w);
-    }
-    if (n)
+    if (await(w, len, n_r, e))
         return -1;
-    return w->pack ? memory_pack_end(w->pack, &w->err) : 0;
+    if (!*n_r)
+        return 0;
+    n = pread(w->raw, buf, *n_r, (off_t)w->bytes);
+    if (n <= 0)
+        return err_errno(e, "cannot read back %s", w->what);
+    *n_r = (size_t)n;
+    w->bytes += (uint64_t)n;
+    return 0;
+}
+
+static int claim(void *writer, struct ring_slot *s, bool *end_r)
+{
+    struct memory_writer *w = writer;
+
+    ring_room(&s->in, PACK_FRAME);
+    if (take(w, s->in.data, PACK_FRAME, &s->in.len, &s->err))
+        return -1;
+    s->end = w->bytes;
+    *end_r = !s->in.len;
+    return 0;
+}
+
+static int work(void *writer, struct ring_slot *s)
+{
+    struct memory_writer *w = writer;
+
+    return memory_pack(s, w->level, w->what);
+}
+
+/* Not every file system can; the spool is then as large as the stream. */
+static void give_back(struct memory_writer *w, uint64_t end)
+{
+    uint64_t freed = atomic_load(&w->freed);
+
+    if (end - freed < FREE_EACH)
+        return;
+    (void)!fallocate(w->raw, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     (off_t)freed, (off_t)(end - freed));
+    atomic_store(&w->freed, end);
+}
+
+static int put_frames(struct memory_writer *w, struct ring *ring)
+{
+    struct ring_slot *s;
+
+    for (;;) {
+        ring_next(ring, &s);
+        if (!s)
+            return 0;
+        if (s->err.status != SNAP_OK) {
+            w->err = s->err;
+            return -1;
+        }
+        if (memory_file_put(&w->file, s->out.data, s->out.len, &w->err))
+            return -1;
+        atomic_store(&w->stored, w->file.stored);
+        give_back(w, s->end);
+        ring_done(ring);
+    }
+}
+
+static int pack_all(struct memory_writer *w)
+{
+    static const struct ring_ops ops = {
+        .claim = claim, .work = work, .drop = memory_pack_drop,
+    };
+    struct ring *ring;
+    unsigned n = memory_cpus();
+    int rc;
+
+    if (ring_start(&ops, w, n + 1, n, &ring, &w->err))
+        return -1;
+    rc = put_frames(w, ring);
+    atomic_store(&w->failed, rc != 0);
+    ring_stop(ring);
+    return rc;
+}
+
+static int sum_all(struct memory_writer *w)
+{
+    size_t n;
+
+    for (;;) {
+        if (take(w, w->buf, MEMORY_CHUNK, &n, &w->err))
+            return -1;
+        if (!n)
+            return 0;
+        memory_file_add(&w->file, w->buf, n);
+    }
 }
 
 /* Goes behind libxl, and makes it give up if that fails. */
 static void *follow(void *arg)
 {
     struct memory_writer *w = arg;
+    int rc;
 
-    /* While the guest is stopped, saving it goes first. */
+    /* While the guest is stopped, saving it goes first; so in its threads. */
     (void)!setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
-    if (!take_all(w))
+    rc = w->level ? pack_all(w) : sum_all(w);
+    if (!rc)
         return NULL;
     while (atomic_load(&w->state) == SAVING) {
         proc_bar_writes();
@@ -239,16 +317,13 @@ static int open_file(struct memory_writer *w, int dirfd, const char *name,
 }
 
 /* What libxl is to write: without a name if it is to be compressed. */
-static int open_raw(struct memory_writer *w, int dirfd, unsigned level,
-                    struct err *e)
+static int open_raw(struct memory_writer *w, int dirfd, struct err *e)
 {
     w->buf = mem_zalloc(MEMORY_CHUNK, 1);
-    if (!level) {
+    if (!w->level) {
         w->raw = fcntl(w->file.fd, F_DUPFD_CLOEXEC, 0);
         return w->raw < 0 ? err_errno(e, "cannot make %s", w->what) : 0;
     }
-    if (memory_pack_start(&w->file, level, &w->pack, e))
-        return -1;
     w->raw = open_new(dirfd, META_MEMORY_SPOOL, w->what, e);
     return w->raw < 0 ? -1 :
            file_unlink(dirfd, META_MEMORY_SPOOL, w->what, e);
@@ -273,11 +348,13 @@ int memory_create(int dirfd, const struct snapshot *s, const char *what,
 
     w->what = mem_strdup(what);
     w->file.fd = w->dir = w->raw = w->end[0] = w->end[1] = -1;
+    w->level = level;
     w->expected = expected;
+    w->beside = true;
     w->rep = rep;
     report_progress(rep, "memory", 0, expected);
     if (open_file(w, dirfd, memory_name(s), e) ||
-        open_raw(w, dirfd, level, e) || put_header(w, s->config, e) ||
+        open_raw(w, dirfd, e) || put_header(w, s->config, e) ||
         start(w, e)) {
         memory_close(w);
         return -1;
@@ -365,7 +442,6 @@ void memory_close(struct memory_writer *w)
     if (atomic_load(&w->state) == SAVING || w->started)
         end(w, BROKEN);
     (void)join(w, &ignored);
-    memory_pack_close(w->pack);
     fds[0] = &w->file.fd;
     fds[1] = &w->dir;
     fds[2] = &w->raw;
