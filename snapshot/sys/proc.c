@@ -153,6 +153,8 @@ static int start(struct running *r, struct err *e)
     }
     if (r->p->source)
         rc = pipe2(in, O_CLOEXEC);
+    else if (r->p->input)
+        rc = in[0] = fcntl(*r->p->input, F_DUPFD_CLOEXEC, 0);
     else
         rc = in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (rc < 0 || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) {

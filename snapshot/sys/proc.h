@@ -26,6 +26,8 @@ struct proc {
     /* Gives the child's stdin: bytes read, 0 at the end, -1 to give up. */
     ssize_t (*source)(void *arg, void *buf, size_t len);
     void *source_arg;
+    /* Or this descriptor is it, which stays the caller's; else it is empty. */
+    const int *input;
     /* out */
     char *out;                  /* stdout, NUL-terminated; caller frees */
     size_t out_len;

@@ -7,9 +7,9 @@
 
 #include "disk/disk.h"
 #include "image/image.h"
-#include "memory/genid.h"
 #include "memory/memory.h"
 #include "memory/place.h"
+#include "memory/rewrite.h"
 #include "sys/err.h"
 #include "store/meta.h"
 #include "store/store.h"
@@ -113,26 +113,45 @@ int step_open_host(struct job *j, struct err *e)
     return rc;
 }
 
+/* The image as it is read, with the header that the domain is to have. */
+static int restore_from(struct job *j, struct memory_reader *r,
+                        struct err *e)
+{
+    /* A guest that goes back in time is to notice. */
+    struct rewrite_edit edit = { .genid = j->op == OP_REVERT };
+    struct rewrite w;
+    int rc = -1, fd = -1;
+
+    /* It was called otherwise when the snapshot was taken. */
+    if (strcmp(j->s.domain.name, j->st->domain))
+        edit.name = j->st->domain;
+    if (rewrite_begin(&w, memory_source, r, rewrite_config, &edit, e) ||
+        (!w.changed && memory_as_file(r, &fd)))
+        goto out;
+    if (fd >= 0)
+        rc = domain_restore_file(fd, e);
+    else
+        rc = domain_restore(rewrite_source, &w, e);
+
+out:
+    rewrite_end(&w);
+    if (memory_failed(r, e))
+        rc = -1;
+    return rc;
+}
+
 int step_restore_paused(struct job *j, enum store_state state,
                         struct err *e)
 {
-    struct genid g = { 0 };
     char *what;
     struct memory_reader *r = NULL;
     int dirfd = memory_place_open(j->st, state, &j->s, &what, e), rc = -1;
 
     if (dirfd < 0 || memory_open(dirfd, &j->s, what, j->rep, &r, e))
         goto out;
-    /* A guest that goes back in time is to notice. */
-    if (j->op != OP_REVERT)
-        rc = domain_restore(memory_source, r, e);
-    else if (!genid_begin(&g, memory_source, r, e))
-        rc = domain_restore(genid_source, &g, e);
-    if (memory_failed(r, e))
-        rc = -1;
+    rc = restore_from(j, r, e);
 
 out:
-    genid_end(&g);
     memory_reader_close(r);
     if (dirfd >= 0)
         close(dirfd);

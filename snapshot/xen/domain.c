@@ -488,18 +488,31 @@ int domain_destroy(uint32_t domid, struct err *e)
     }
 }
 
+static int restore(struct proc *p, struct err *e)
+{
+    const char *const argv[] = { "xl", "restore", "-p", "/dev/stdin", NULL };
+    int rc;
+
+    p->argv = argv;
+    p->uninterruptible = true;
+    rc = proc_run(p, e);
+    free(p->out);
+    return rc;
+}
+
 int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
                    void *arg, struct err *e)
 {
-    const char *const argv[] = { "xl", "restore", "-p", "/dev/stdin", NULL };
-    struct proc p = {
-        .argv = argv, .source = source, .source_arg = arg,
-        .uninterruptible = true,
-    };
-    int rc = proc_run(&p, e);
+    struct proc p = { .source = source, .source_arg = arg };
 
-    free(p.out);
-    return rc;
+    return restore(&p, e);
+}
+
+int domain_restore_file(int fd, struct err *e)
+{
+    struct proc p = { .input = &fd };
+
+    return restore(&p, e);
 }
 
 int domain_check_config(const char *json, struct err *e)

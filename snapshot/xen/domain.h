@@ -116,6 +116,8 @@ int domain_destroy(uint32_t domid, struct err *e);
  */
 int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
                    void *arg, struct err *e);
+/* The same from a file, with nothing between it and libxl. */
+int domain_restore_file(int fd, struct err *e);
 
 /* libxl can read this configuration (libxl_domain_config_from_json()). */
 int domain_check_config(const char *json, struct err *e);

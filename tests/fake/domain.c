@@ -312,23 +312,35 @@ int domain_destroy(uint32_t domid, struct err *e)
 }
 
 /* As snapshot/xen/domain.c does it; the xl is the fake host's. */
-int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
-                   void *arg, struct err *e)
+static int restore(struct proc *p, struct err *e)
 {
     const char *const argv[] = { "xl", "restore", "-p", "/dev/stdin", NULL };
-    struct proc p = {
-        .argv = argv, .source = source, .source_arg = arg,
-        .uninterruptible = true,
-    };
     enum fault fault = fault_xen("restore");
     int rc;
 
     if (fault == FAULT_ERROR)
         return failed(e, 0, "restore");
-    rc = proc_run(&p, e);
-    free(p.out);
+    p->argv = argv;
+    p->uninterruptible = true;
+    rc = proc_run(p, e);
+    free(p->out);
     fault_xen_after(fault);
     return fault == FAULT_LOST ? failed(e, 0, "restore") : rc;
+}
+
+int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
+                   void *arg, struct err *e)
+{
+    struct proc p = { .source = source, .source_arg = arg };
+
+    return restore(&p, e);
+}
+
+int domain_restore_file(int fd, struct err *e)
+{
+    struct proc p = { .input = &fd };
+
+    return restore(&p, e);
 }
 
 int domain_check_config(const char *json, struct err *e)

@@ -172,6 +172,130 @@ static void there_and_back(const char *way)
     meta_free(&s);
 }
 
+/* More than one piece, so that several threads have one. */
+static void by_frames(void)
+{
+    unsigned long long n = 0;
+    size_t len, at, one, frames = 0;
+    struct snapshot s;
+    struct err e;
+    char *file, *data;
+
+    check_ok(make("zstd", SIZE, &s, &e), &e, "an image of frames");
+    file = file_of(&s);
+    data = unit_get(file, &len);
+    for (at = 0; at < len; at += one) {
+        one = ZSTD_findFrameCompressedSize(data + at, len - at);
+        n = ZSTD_getFrameContentSize(data + at, len - at);
+        if (ZSTD_isError(one) || !n || n > PACK_FRAME)
+            break;
+        frames++;
+    }
+    check(at == len && frames == (s.memory.size - 1) / PACK_FRAME + 1,
+          "%zu frames, each with its size", frames);
+    free(data);
+    free(file);
+    meta_free(&s);
+}
+
+/* In parts: all but the end, and the end. */
+static void held(const char *way)
+{
+    struct memory_reader *r;
+    struct snapshot s;
+    struct err e;
+    size_t len = 0;
+    char *out = mem_zalloc(SIZE + 65536, 1);
+    ssize_t n;
+
+    check_ok(make(way, SIZE, &s, &e), &e, "%s: an image", way);
+    check_ok(memory_open(dirfd, &s, "image", NULL, &r, &e), &e, "%s: opens",
+             way);
+    memory_hold(r, 4);
+    while ((n = memory_source(r, out + len, 60000)) > 0)
+        len += (size_t)n;
+    check(!n && len == s.memory.size - 4 && !memory_source(r, out, 1),
+          "%s: but for the last 4 bytes", way);
+    memory_hold(r, 0);
+    while ((n = memory_source(r, out + len, 3)) > 0)
+        len += (size_t)n;
+    check(!n && is_whole(out, (ssize_t)len, &s, SIZE), "%s: and then these",
+          way);
+    memory_reader_close(r);
+    free(out);
+    meta_free(&s);
+}
+
+/* The first part does not end well if the last one will not. */
+static void held_damage(const char *way, long change, const char *why)
+{
+    static char buf[65536];
+    struct memory_reader *r;
+    struct snapshot s;
+    struct err e;
+    char *file, *data;
+    size_t len;
+    ssize_t n;
+
+    check_ok(make(way, SIZE, &s, &e), &e, "%s: an image", way);
+    file = file_of(&s);
+    data = unit_get(file, &len);
+    if (!change)
+        data[len - 2] ^= 1;
+    data = mem_grow(data, len + 8, 1);
+    memset(data + len, 0, 8);
+    unit_put(file, data, len + (size_t)change);
+    if (change > 0)
+        s.memory.stored_size += (uint64_t)change;
+    check(!memory_open(dirfd, &s, "image", NULL, &r, &e), "%s: opens", way);
+    memory_hold(r, 4);
+    while ((n = memory_source(r, buf, sizeof(buf))) > 0)
+        ;
+    check(n == -1 && memory_failed(r, &e) && strstr(e.text, why),
+          "%s: what is held back is whole, or it is said before: %s", way,
+          e.text);
+    memory_reader_close(r);
+    free(data);
+    free(file);
+    meta_free(&s);
+}
+
+static void as_file(void)
+{
+    struct memory_reader *r;
+    struct snapshot s;
+    struct err e;
+    char magic[32], *file;
+    size_t len;
+    int fd, i;
+
+    for (i = 0; i < 2; i++) {
+        check_ok(make(ways[i], SIZE, &s, &e), &e, "%s: an image", ways[i]);
+        file = file_of(&s);
+        check(!memory_open(dirfd, &s, "image", NULL, &r, &e) &&
+              memory_source(r, magic, 5) == 5 && !memory_as_file(r, &fd),
+              "%s: after a look into it", ways[i]);
+        if (i)
+            check(fd == -1, "a compressed one is no file for xl restore");
+        else
+            check(read(fd, magic, 32) == 32 &&
+                  !memcmp(magic, memory_magic, 32), "it is, from its start");
+        memory_reader_close(r);
+        if (!i) {
+            char *data = unit_get(file, &len);
+
+            unit_put(file, data, len - 1);
+            free(data);
+            check(!memory_open(dirfd, &s, "image", NULL, &r, &e) &&
+                  memory_as_file(r, &fd) == -1 && memory_failed(r, &e) &&
+                  strstr(e.text, "not as long as recorded"), "nor a cut one");
+            memory_reader_close(r);
+        }
+        free(file);
+        meta_free(&s);
+    }
+}
+
 /* zstd's own checksum finds what matters without ours. */
 static bool is_read_wrong(const struct snapshot *s, size_t size)
 {
@@ -259,6 +383,30 @@ static size_t compress(const void *in, size_t len, int window, void *out,
     return n;
 }
 
+/* Small frames, one without a size, an empty one, one of ours again. */
+static void mixed(void)
+{
+    size_t room = ZSTD_compressBound(SIZE) + 4096, len = 0, i;
+    char *out = mem_zalloc(room, 1), *back;
+    const size_t cuts[] = { 0, 100, 3000, 3000, 2 * PACK_FRAME, SIZE };
+    struct snapshot s;
+    struct err e;
+    ssize_t n;
+
+    for (i = 0; i + 1 < sizeof(cuts) / sizeof(cuts[0]); i++)
+        len += i == 1 ? compress(memory + cuts[i], cuts[i + 1] - cuts[i], 20,
+                                 out + len, room - len) :
+               ZSTD_compress(out + len, room - len, memory + cuts[i],
+                             cuts[i + 1] - cuts[i], 1);
+    put_image(&s, out, len, SIZE);
+    n = read_all(&s, 65536, &back, &e);
+    check(n == SIZE && !memcmp(back, memory, SIZE),
+          "frames of any kind in a row");
+    free(back);
+    meta_free(&s);
+    free(out);
+}
+
 static void hostile(void)
 {
     size_t big = 16 * MEMORY_CHUNK, room = ZSTD_compressBound(big), n, i;
@@ -271,6 +419,11 @@ static void hostile(void)
     put_image(&s, out, n, 1000);
     check_err((int)read_all(&s, 65536, NULL, &e), &e, SNAP_FAILED,
               "more than recorded", "a bomb: %zu bytes of %zu", n, big);
+    meta_free(&s);
+
+    put_image(&s, out, n, big);
+    check(read_all(&s, 65536, NULL, &e) == (ssize_t)big,
+          "an image of one frame, as of earlier versions, is read");
     meta_free(&s);
 
     put_image(&s, out, n, big + 1);
@@ -398,6 +551,16 @@ int main(void)
         there_and_back(ways[i]);
     for (i = 0; i < 2; i++)
         damage(ways[i]);
+    by_frames();
+    mixed();
+    for (i = 0; i < 2; i++)
+        held(ways[i]);
+    held_damage("none", -1, "less than recorded");
+    held_damage("none", 5, "more than recorded");
+    held_damage("zstd", -1, "damaged");
+    held_damage("zstd", 0, "damaged");
+    held_damage("zstd", 5, "damaged");
+    as_file();
     hostile();
     given_up();
     no_directory();

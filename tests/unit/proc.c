@@ -314,6 +314,26 @@ static void words(void)
     free(text);
 }
 
+/* A file as stdin, from where the descriptor stands. */
+static void file_input(void)
+{
+    char *path = unit_path("input");
+    struct proc p = { .input = NULL };
+    struct err e;
+    int fd;
+
+    unit_put(path, "hello", 5);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    p.input = &fd;
+    check(lseek(fd, 2, SEEK_SET) == 2 && !sh("cat", &p, &e) &&
+          !strcmp(p.out, "llo"), "a file is its stdin");
+    free(p.out);
+    check(fcntl(fd, F_GETFD) == FD_CLOEXEC && lseek(fd, 0, SEEK_CUR) == 5,
+          "which stays the caller's");
+    close(fd);
+    free(path);
+}
+
 int main(void)
 {
     bool no = false, yes = true;
@@ -328,6 +348,7 @@ int main(void)
     path();
     timeout();
     stdin_source();
+    file_input();
     large_output();
     descriptors();
     check(!unit_child(closed_stdio, NULL),

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/memory/genid.h"
+#include "snapshot/memory/rewrite.h"
 #include "snapshot/sys/json.h"
 #include "snapshot/store/json_scan.h"
 #include "snapshot/sys/mem.h"
@@ -56,21 +56,24 @@ static void make(const char *config, struct image *image)
     add(image, PAGES, sizeof(PAGES));
 }
 
+static struct rewrite_edit edit = { .genid = true };
+static struct err error;        /* of the last run */
+
 /* All that comes out; its length, or -1. */
 static long run(struct image *image, char *out, size_t room)
 {
-    struct genid g;
-    struct err e;
+    struct rewrite g;
     ssize_t n = 1;
     size_t len = 0;
 
     image->done = 0;
-    if (genid_begin(&g, image_source, image, &e))
+    if (rewrite_begin(&g, image_source, image, rewrite_config, &edit,
+                      &error))
         n = -1;
-    while (n > 0 && (n = genid_source(&g, out + len, 5)) > 0 &&
+    while (n > 0 && (n = rewrite_source(&g, out + len, 5)) > 0 &&
            len + 10 < room)
         len += (size_t)n;
-    genid_end(&g);
+    rewrite_end(&g);
     return n < 0 ? -1 : (long)len;
 }
 
@@ -165,6 +168,61 @@ static void valid(void)
     json_object_put(o);
 }
 
+/* Where the configuration is in what came out. */
+static const char *config_of(const char *out)
+{
+    return out + sizeof(struct memory_header) + sizeof(uint32_t);
+}
+
+/* Numbers no machine has, members nobody knows, one twice. */
+#define REST "\"b_info\":{\"max_memkb\":18446744073709551615," \
+    "\"n\":123456789012345678901234567890,\"x\":1e400,\"y\":0.1," \
+    "\"type.hvm\":{}},\"disks\":[],\"on_crash\":\"a\",\"on_crash\":\"b\"}"
+
+static void renamed(void)
+{
+    static const char old[] = "{ \"c_info\" : {\"name\":\"g1\",\"z\":-0.0,"
+        "\"uuid\":\"1\"}," REST;
+    struct image image;
+    char out[8192];
+
+    edit = (struct rewrite_edit){ .name = "a \"new\" one/2", .uuid = "77" };
+    make(old, &image);
+    check(run(&image, out, sizeof(out)) > 0 &&
+          !strcmp(config_of(out), "{ \"c_info\" : {\"name\":\"a "
+                  "\\\"new\\\" one/2\",\"z\":-0.0,\"uuid\":\"77\"}," REST),
+          "another name and uuid, all else to the byte");
+    check(!strcmp(config_of(out) + strlen(config_of(out)) + 1, PAGES),
+          "the pages follow");
+    edit = (struct rewrite_edit){ .name = "g1", .uuid = "1" };
+    check(same(&image), "the same name and uuid change nothing");
+    edit = (struct rewrite_edit){ .name = "x" };
+    make("{\"c_info\":{\"uuid\":\"1\"}}", &image);
+    check(run(&image, out, sizeof(out)) == -1 &&
+          strstr(error.text, "no name of the domain"),
+          "without a name there is none to change: an error");
+    edit = (struct rewrite_edit){ .genid = true };
+}
+
+static int refuse(void *arg, const char *config, char **new_r, struct err *e)
+{
+    (void)arg;
+    (void)new_r;
+    return err_set(e, SNAP_FAILED, "not %s", config);
+}
+
+static void refused(void)
+{
+    struct image image;
+    struct rewrite w;
+    struct err e;
+
+    make("{}", &image);
+    check_err(rewrite_begin(&w, image_source, &image, refuse, NULL, &e), &e,
+              SNAP_FAILED, "not {}", "the callback's error is the error");
+    rewrite_end(&w);
+}
+
 static void failures(void)
 {
     struct image image;
@@ -185,6 +243,8 @@ int main(void)
     unchanged();
     renewed();
     valid();
+    renamed();
+    refused();
     failures();
     return unit_done();
 }
