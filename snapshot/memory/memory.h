@@ -55,7 +55,7 @@ int memory_fd(struct memory_writer *w);
  * up when the image takes more than the expected size, and than half of what
  * was free.  memory_finish() then fails, and memory_outgrown() is true.
  */
-void memory_bound(struct memory_writer *w);
+int memory_bound(struct memory_writer *w, struct err *e);
 bool memory_outgrown(const struct memory_writer *w);
 /*
  * domain_suspend() has returned; whole: with success.  If not, -1 with the

@@ -7,6 +7,7 @@
 
 #include <zstd.h>
 
+#include "memory/ring.h"
 #include "memory/save_file.h"
 #include "memory/unpack.h"
 #include "sys/err.h"

@@ -38,16 +38,16 @@ struct memory_writer {
     int end[2];                 /* a pipe that closes with libxl's end */
     atomic_int state;
     atomic_bool failed;         /* the threads are to end */
-    bool started;
-    pthread_t thread;
+    bool started, guarded;
+    pthread_t thread, guard;
     bool beside;                /* the save, or else behind it */
     char *buf;
     uint64_t bytes;             /* of raw: taken */
     _Atomic uint64_t freed;     /* and given back */
     _Atomic uint64_t stored;    /* written, if that is another file */
     uint64_t expected;
-    _Atomic uint64_t bound;     /* of what it takes on disk; 0: none */
-    bool outgrown;              /* the threads': the bound was reached */
+    uint64_t bound;             /* of what it takes on disk */
+    atomic_bool outgrown;
     const struct reporter *rep;
     bool saved;                 /* the progress of saving was at its end */
     struct err err;             /* of the thread; SNAP_OK if none */
@@ -120,21 +120,9 @@ static void tell_progress(struct memory_writer *w, enum state state,
         report_progress(w->rep, "compress", w->bytes, size);
 }
 
-/* libxl gives up, unless it is just done; what it wrote is taken until then. */
-static void keep_bound(struct memory_writer *w, uint64_t size)
-{
-    uint64_t bound = atomic_load(&w->bound);
-    uint64_t takes = size - atomic_load(&w->freed) + atomic_load(&w->stored);
-
-    if (!bound || takes <= bound)
-        return;
-    w->outgrown = true;
-    proc_bar_writes();
-}
-
 static int give_up(struct memory_writer *w, struct err *e)
 {
-    if (w->outgrown)
+    if (atomic_load(&w->outgrown))
         err_set(e, SNAP_FAILED, "its guest writes to memory faster than "
                 "that can be saved");
     return -1;
@@ -156,8 +144,6 @@ static int await(struct memory_writer *w, size_t len, size_t *n_r,
         if (fstat(w->raw, &st))
             return err_errno(e, "cannot look at %s", w->what);
         tell_progress(w, state, (uint64_t)st.st_size);
-        if (state == SAVING)
-            keep_bound(w, (uint64_t)st.st_size);
         n = (uint64_t)st.st_size - w->bytes;
         if (n > len)
             n = len;
@@ -368,19 +354,43 @@ int memory_fd(struct memory_writer *w)
     return w->raw;
 }
 
-void memory_bound(struct memory_writer *w)
+/*
+ * A thread, as those that compress may be behind.  libxl gives up, unless it
+ * is just done; what it wrote is taken until then.
+ */
+static void *guard(void *arg)
 {
-    uint64_t room = 0;
-    struct err ignored;
+    struct memory_writer *w = arg;
+    struct stat st;
 
-    (void)file_free_space(w->raw, &room, &ignored);
-    atomic_store(&w->bound, room / 2 > w->expected ? room / 2 : w->expected);
+    while (atomic_load(&w->state) == SAVING) {
+        if (!fstat(w->raw, &st) &&
+            (uint64_t)st.st_size - atomic_load(&w->freed) +
+            atomic_load(&w->stored) > w->bound) {
+            atomic_store(&w->outgrown, true);
+            proc_bar_writes();
+        }
+        pause_a_little(w, true);
+    }
+    return NULL;
 }
 
-/* After the thread's end. */
+int memory_bound(struct memory_writer *w, struct err *e)
+{
+    uint64_t room;
+
+    if (file_free_space(w->raw, &room, e))
+        return -1;
+    w->bound = room / 2 > w->expected ? room / 2 : w->expected;
+    if (memory_thread(guard, w, &w->guard, e))
+        return -1;
+    w->guarded = true;
+    return 0;
+}
+
 bool memory_outgrown(const struct memory_writer *w)
 {
-    return !w->started && w->outgrown;
+    return atomic_load(&w->outgrown);
 }
 
 static void end(struct memory_writer *w, enum state state)
@@ -397,6 +407,9 @@ static int join(struct memory_writer *w, struct err *e)
     if (w->started)
         pthread_join(w->thread, NULL);
     w->started = false;
+    if (w->guarded)
+        pthread_join(w->guard, NULL);
+    w->guarded = false;
     if (w->err.status == SNAP_OK)
         return 0;
     *e = w->err;

@@ -173,11 +173,11 @@ static int suspend(struct job *j, struct err *e)
     struct watch *w = NULL;
     int rc;
 
+    if (j->live && memory_bound(j->memory, e))
+        return -1;
     if (j->live)
         w = watch_start(j->domid, j->s.domain.uuid, memory_fd(j->memory));
     j->stopped_ms = clock_ms();
-    if (j->live)
-        memory_bound(j->memory);
     rc = domain_suspend(j->domid, memory_fd(j->memory), j->live, e);
     if (w)
         j->stopped_ms = watch_end(w);
