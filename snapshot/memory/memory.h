@@ -8,8 +8,9 @@
  * libxl writes straight into a file, as for "xl save": nothing is between it
  * and the page cache while the guest is stopped.  Not compressed, that file is
  * the image.  Else it is a spool, a file without a name that is mostly cache.
- * A thread of low priority goes behind it, computes the checksum, compresses
- * and gives back the spool's blocks.  If that fails or a signal comes, it makes
+ * Threads of low priority go behind it, compute the checksum, compress and
+ * give back the spool's blocks: beside the save on the processors that it leaves
+ * over, and when it is done on all.  If that fails or a signal comes, it makes
  * libxl's next write fail (proc_bar_writes()), so that libxl gives up at once,
  * but never in the middle of its dealings with the guest.  If we are killed,
  * libxl's helper ends at its next word to us, every 4 MiB.
@@ -31,8 +32,8 @@
 #define MEMORY_LEVEL_MAX 19
 
 /*
- * "none" is level 0, "zstd" or "zstd:LEVEL" 1 to MEMORY_LEVEL_MAX; NULL is
- * the default.
+ * "none" is level 0, "zstd" or "zstd:LEVEL" 1 to MEMORY_LEVEL_MAX; "auto", as
+ * NULL, is the default: zstd where it costs the guest nothing.
  */
 int memory_level(const char *text, unsigned *level_r, struct err *e);
 /* Disk space that an image of so many bytes may take while it is made. */

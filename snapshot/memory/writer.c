@@ -40,7 +40,9 @@ struct memory_writer {
     atomic_bool failed;         /* the threads are to end */
     bool started, guarded;
     pthread_t thread, guard;
-    bool beside;                /* the save, or else behind it */
+    unsigned cpus;              /* that may be used */
+    bool tight;                 /* there is no room for spool and image */
+    atomic_bool live;           /* the guest runs meanwhile */
     char *buf;
     uint64_t bytes;             /* of raw: taken */
     _Atomic uint64_t freed;     /* and given back */
@@ -60,14 +62,14 @@ int memory_level(const char *text, unsigned *level_r, struct err *e)
 
     if (text && !strcmp(text, "none")) {
         n = 0;
-    } else if (text && strcmp(text, "zstd")) {
+    } else if (text && strcmp(text, "auto") && strcmp(text, "zstd")) {
         bool digits = !strncmp(text, "zstd:", 5) &&
                       strchr("123456789", text[5]);
 
         n = digits ? strtoul(text + 5, &end, 10) : 0;
         if (!n || *end || n > MEMORY_LEVEL_MAX)
-            return err_set(e, SNAP_USAGE, "compression is none, zstd or "
-                           "zstd:LEVEL with a level from 1 to %d, not '%s'",
+            return err_set(e, SNAP_USAGE, "compression is auto, none, zstd "
+                           "or zstd:LEVEL with a level from 1 to %d, not '%s'",
                            MEMORY_LEVEL_MAX, text);
     }
     *level_r = (unsigned)n;
@@ -128,6 +130,12 @@ static int give_up(struct memory_writer *w, struct err *e)
     return -1;
 }
 
+/* Without a processor to spare all is done behind the save, if there is room. */
+static bool goes_beside(const struct memory_writer *w)
+{
+    return w->cpus > 1 || w->tight;
+}
+
 /* Bytes that can be taken, up to len and 0 at the end. */
 static int await(struct memory_writer *w, size_t len, size_t *n_r,
                  struct err *e)
@@ -148,7 +156,7 @@ static int await(struct memory_writer *w, size_t len, size_t *n_r,
         if (n > len)
             n = len;
         *n_r = (size_t)n;
-        if (state == WHOLE || (n == len && w->beside))
+        if (state == WHOLE || (n == len && goes_beside(w)))
             return 0;
         pause_a_little(w, false);
     }
@@ -191,12 +199,17 @@ static int work(void *writer, struct ring_slot *s)
     return memory_pack(s, w->level, w->what);
 }
 
-/* Not every file system can; the spool is then as large as the stream. */
+/*
+ * While blocks are given back, libxl cannot write: a tenth of the downtime.  Not
+ * every file system can; the spool is then as large as the stream.
+ */
 static void give_back(struct memory_writer *w, uint64_t end)
 {
     uint64_t freed = atomic_load(&w->freed);
 
-    if (end - freed < FREE_EACH)
+    if (end - freed < FREE_EACH ||
+        (atomic_load(&w->state) == SAVING && !w->tight &&
+         !atomic_load(&w->live)))
         return;
     (void)!fallocate(w->raw, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                      (off_t)freed, (off_t)(end - freed));
@@ -208,6 +221,8 @@ static int put_frames(struct memory_writer *w, struct ring *ring)
     struct ring_slot *s;
 
     for (;;) {
+        if (atomic_load(&w->state) != SAVING)
+            ring_allow(ring, w->cpus);
         ring_next(ring, &s);
         if (!s)
             return 0;
@@ -229,11 +244,13 @@ static int pack_all(struct memory_writer *w)
         .claim = claim, .work = work, .drop = memory_pack_drop,
     };
     struct ring *ring;
-    unsigned n = memory_cpus();
     int rc;
 
-    if (ring_start(&ops, w, n + 1, n, &ring, &w->err))
+    if (ring_start(&ops, w, w->cpus + 1, w->cpus, &ring, &w->err))
         return -1;
+    /* One is libxl's, until it is done. */
+    if (w->cpus > 1)
+        ring_allow(ring, w->cpus - 1);
     rc = put_frames(w, ring);
     atomic_store(&w->failed, rc != 0);
     ring_stop(ring);
@@ -305,14 +322,19 @@ static int open_file(struct memory_writer *w, int dirfd, const char *name,
 /* What libxl is to write: without a name if it is to be compressed. */
 static int open_raw(struct memory_writer *w, int dirfd, struct err *e)
 {
+    uint64_t room;
+
     w->buf = mem_zalloc(MEMORY_CHUNK, 1);
     if (!w->level) {
         w->raw = fcntl(w->file.fd, F_DUPFD_CLOEXEC, 0);
         return w->raw < 0 ? err_errno(e, "cannot make %s", w->what) : 0;
     }
     w->raw = open_new(dirfd, META_MEMORY_SPOOL, w->what, e);
-    return w->raw < 0 ? -1 :
-           file_unlink(dirfd, META_MEMORY_SPOOL, w->what, e);
+    if (w->raw < 0 || file_unlink(dirfd, META_MEMORY_SPOOL, w->what, e) ||
+        file_free_space(w->raw, &room, e))
+        return -1;
+    w->tight = room < 2 * w->expected;
+    return 0;
 }
 
 static int start(struct memory_writer *w, struct err *e)
@@ -336,7 +358,7 @@ int memory_create(int dirfd, const struct snapshot *s, const char *what,
     w->file.fd = w->dir = w->raw = w->end[0] = w->end[1] = -1;
     w->level = level;
     w->expected = expected;
-    w->beside = true;
+    w->cpus = memory_cpus();
     w->rep = rep;
     report_progress(rep, "memory", 0, expected);
     if (open_file(w, dirfd, memory_name(s), e) ||
@@ -382,6 +404,7 @@ int memory_bound(struct memory_writer *w, struct err *e)
     if (file_free_space(w->raw, &room, e))
         return -1;
     w->bound = room / 2 > w->expected ? room / 2 : w->expected;
+    atomic_store(&w->live, true);
     if (memory_thread(guard, w, &w->guard, e))
         return -1;
     w->guarded = true;

@@ -488,6 +488,8 @@ static void levels(void)
                   "zstd:LEVEL", "no compression '%s'", bad[i]);
     check(!memory_level(NULL, &level, &e) && level == MEMORY_LEVEL_DEFAULT,
           "the default");
+    check(!memory_level("auto", &level, &e) && level == MEMORY_LEVEL_DEFAULT,
+          "auto");
     check(!memory_level("none", &level, &e) && level == 0, "none");
     check(!memory_level("zstd:19", &level, &e) && level == 19, "zstd:19");
     check(memory_room(1u << 20, 0) == 1u << 20 &&
