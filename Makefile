@@ -49,6 +49,7 @@ help:
 	@echo 'make check-quick     those that need no Xen'
 	@echo 'make check-full      everything, for a release'
 	@echo 'make bench           measure, and write BENCHMARKS.md'
+	@echo 'make bench-native    measure what needs no Xen, on this machine'
 	@echo 'make clean'
 
 $(BUILD)/xl-snapshot: $(ENGINE_OBJS) $(call objs,$(XEN_SRCS) $(FRONT_SRCS))

@@ -20,7 +20,10 @@
 #include "sys/proc.h"
 
 #define OUT_MAX (16u << 20)     /* of a program's stdout */
-#define IN_PIPE (1 << 20)
+/* More than what libxl reads at a time; others than root get less. */
+#define IN_PIPE (8 << 20)
+#define IN_PIPE_LESS (1 << 20)
+#define IN_TURN 16              /* pieces of input before we look around */
 #define TICK_MS 100             /* a child may end without closing its pipes */
 #define SHORT_TICK_MS 1
 
@@ -31,7 +34,7 @@ struct running {
     struct proc *p;
     pid_t pid;
     int in, out, err;           /* our ends, -1 when closed */
-    char feed[65536];           /* of the source, not written yet */
+    char feed[262144];          /* of the source, not written yet */
     size_t feed_len, feed_off;
     char tail[2048];            /* of stderr */
     size_t tail_len;
@@ -174,8 +177,9 @@ static int start(struct running *r, struct err *e)
     in[1] = out[0] = err[0] = -1;
     if (r->in >= 0) {
         fcntl(r->in, F_SETFL, O_NONBLOCK);
-        /* What we prepare while it is busy; refused, it is less. */
-        (void)fcntl(r->in, F_SETPIPE_SZ, IN_PIPE);
+        /* What we prepare while it is busy. */
+        if (fcntl(r->in, F_SETPIPE_SZ, IN_PIPE) < 0)
+            (void)fcntl(r->in, F_SETPIPE_SZ, IN_PIPE_LESS);
     }
     fcntl(r->out, F_SETFL, O_NONBLOCK);
     fcntl(r->err, F_SETFL, O_NONBLOCK);
@@ -205,7 +209,8 @@ static void kill_group(struct running *r, const char *why)
     }
 }
 
-static void feed_stdin(struct running *r)
+/* A piece of it; false if there is no room for more now. */
+static bool feed_some(struct running *r)
 {
     ssize_t n;
 
@@ -217,7 +222,7 @@ static void feed_stdin(struct running *r)
         }
         if (n == 0) {
             close_fd(&r->in);
-            return;
+            return false;
         }
         r->feed_len = (size_t)n;
         r->feed_off = 0;
@@ -227,6 +232,15 @@ static void feed_stdin(struct running *r)
         r->feed_off += (size_t)n;
     else if (n < 0 && errno != EAGAIN && errno != EINTR)
         close_fd(&r->in);       /* it stopped reading: its status tells */
+    return n > 0 && r->feed_off == r->feed_len;
+}
+
+static void feed_stdin(struct running *r)
+{
+    int i;
+
+    for (i = 0; i < IN_TURN && feed_some(r); i++)
+        ;
 }
 
 static void read_stdout(struct running *r)
