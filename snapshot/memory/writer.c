@@ -26,6 +26,7 @@
 #define POLL_MS 20                  /* how often to look for more */
 #define FREE_EACH (8u * MEMORY_CHUNK)
 #define NICE 19
+#define ALIGNMENT 4096u         /* of libxl's stream, not compressed */
 
 enum state { SAVING, WHOLE, BROKEN };
 
@@ -89,15 +90,23 @@ static int put_header(struct memory_writer *w, const char *config,
     struct memory_header hdr = {
         .byteorder = MEMORY_BYTEORDER,
         .mandatory_flags = MEMORY_FLAG_JSON | MEMORY_FLAG_STREAM_V2,
-        .optional_data_len = sizeof(len) + len,
     };
+    size_t head = sizeof(hdr) + sizeof(len), pad;
+    char *text;
+    int rc = 0;
 
+    /* White space, so that equal pages are equal blocks too (share.h). */
+    pad = w->level ? 0 : ALIGNMENT - 1 - (head + len - 1) % ALIGNMENT;
+    text = mem_printf("%s%*s", config, (int)pad, "");
+    len += pad;
+    hdr.optional_data_len = sizeof(len) + len;
     memcpy(hdr.magic, memory_magic, sizeof(hdr.magic));
     if (file_write_all(w->raw, &hdr, sizeof(hdr)) ||
         file_write_all(w->raw, &len, sizeof(len)) ||
-        file_write_all(w->raw, config, len))
-        return err_errno(e, "cannot write %s", w->what);
-    return 0;
+        file_write_all(w->raw, text, len))
+        rc = err_errno(e, "cannot write %s", w->what);
+    free(text);
+    return rc;
 }
 
 /* Until libxl ends, a signal comes, or it is time to look again. */

@@ -12,6 +12,7 @@
 #include "image/layer.h"
 #include "memory/memory.h"
 #include "memory/place.h"
+#include "memory/share.h"
 #include "op/create.h"
 #include "op/prune.h"
 #include "op/retain.h"
@@ -292,6 +293,8 @@ static int create(struct session *s, const struct snap_create *req,
         tell_outlook(s->env, &j);
     if (session_run(s, &j, e))
         goto out;
+    if (!s->env->plan)
+        (void)memory_share(&s->st, &j.s);
     *made_r = j.s;
     memset(&j.s, 0, sizeof(j.s));
     rc = 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "memory/share.h"
 #include "op/session.h"
 #include "op/verify.h"
 #include "store/meta.h"
@@ -29,6 +30,7 @@ static uint64_t size_of(const char *path)
 static void measure(struct store *st, struct tree_node *node)
 {
     const struct snapshot *s = &node->s;
+    uint64_t shared;
     size_t i;
 
     node->size_on_disk = store_size_on_disk(st, s->name) +
@@ -36,6 +38,11 @@ static void measure(struct store *st, struct tree_node *node)
     for (i = 0; i < s->ndisks; i++)
         if (!strcmp(s->disks[i].type, "copy"))
             node->size_on_disk += size_of(s->disks[i].part);
+    /* It may share more than the blocks that are counted, its holes. */
+    shared = memory_shared_size(st, s);
+    if (shared > node->size_on_disk)
+        shared = node->size_on_disk;
+    node->size_on_disk -= shared;
 }
 
 static bool has_disk_of(const struct domain *d, const struct tree *t)

@@ -1,4 +1,4 @@
 # The command line, on the fake host.
 
 CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
-	examples foreign deep live)
+	examples foreign deep live share)

@@ -118,13 +118,18 @@ static ssize_t read_all(const struct snapshot *s, size_t piece, char **out_r,
 static bool is_whole(const char *out, ssize_t len, const struct snapshot *s,
                      size_t size)
 {
-    size_t head = sizeof(struct memory_header) + sizeof(uint32_t) +
-                  strlen(s->config) + 1;
+    size_t at = sizeof(struct memory_header), n = strlen(s->config);
+    bool padded = !strcmp(s->memory.compression, "none");
+    uint32_t room;
 
-    return len == (ssize_t)(head + size) &&
-           !memcmp(out, memory_magic, sizeof(memory_magic)) &&
-           !strcmp(out + head - strlen(s->config) - 1, s->config) &&
-           !memcmp(out + head, memory, size);
+    memcpy(&room, out + at, sizeof(room));
+    at += sizeof(room);
+    return !memcmp(out, memory_magic, sizeof(memory_magic)) &&
+           len == (ssize_t)(at + room + size) && !out[at + room - 1] &&
+           !strncmp(out + at, s->config, n) &&
+           strspn(out + at + n, " ") == room - 1 - n &&
+           (!padded || (at + room) % 4096 == 0) &&
+           !memcmp(out + at + room, memory, size);
 }
 
 /* As the manual says: zstd -dc FILE. */
