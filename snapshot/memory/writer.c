@@ -123,9 +123,13 @@ static void pause_a_little(struct memory_writer *w, bool interrupted)
 static void tell_progress(struct memory_writer *w, enum state state,
                           uint64_t size)
 {
+    uint64_t total = size;
+
+    /* A live save may write more than was expected. */
+    if (state == SAVING)
+        total = size < w->expected ? w->expected : size + MEMORY_CHUNK;
     if (!w->saved)
-        report_progress(w->rep, "memory", size,
-                        state == SAVING ? w->expected : size);
+        report_progress(w->rep, "memory", size, total);
     w->saved = state == WHOLE;
     if (w->saved && w->level)
         report_progress(w->rep, "compress", w->bytes, size);
