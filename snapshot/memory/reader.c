@@ -45,14 +45,25 @@ static int damaged(struct memory_reader *r, const char *why)
 
 static int start(struct memory_reader *r)
 {
-    unsigned n = r->compressed ? memory_cpus() : 1;
+    /* One processor is for libxl, which it must not wait for. */
+    unsigned n = r->compressed ? memory_spare_cpus() : 1;
 
     return ring_start(&unpack_ops, r->unpack, SLOTS, n, &r->ring, &r->err);
 }
 
-/* Of the decompressed image: bytes, 0 at its end, -1. */
+/*
+ * Of the decompressed image: bytes, 0 at its end, -1.  For a look at its header
+ * no thread is started, which would read on.
+ */
 static ssize_t next(struct memory_reader *r, void *buf, size_t len)
 {
+    size_t n;
+
+    if (!r->ring && !r->compressed && r->done + len <= MEMORY_CHUNK) {
+        if (unpack_some(r->unpack, buf, len, &n, &r->err))
+            return -1;
+        return (ssize_t)n;
+    }
     if (!r->ring && start(r))
         return -1;
     while (!r->slot) {

@@ -70,14 +70,27 @@ int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
     return rc ? err_errno(e, "cannot start a thread") : 0;
 }
 
-unsigned memory_cpus(void)
+/* All but so many. */
+static unsigned cpus_without(int busy)
 {
     cpu_set_t set;
     int n = 1;
 
     if (!sched_getaffinity(0, sizeof(set), &set))
-        n = CPU_COUNT(&set);
+        n = CPU_COUNT(&set) - busy;
+    if (n < 1)
+        return 1;
     return n < MAX_CPUS ? (unsigned)n : MAX_CPUS;
+}
+
+unsigned memory_cpus(void)
+{
+    return cpus_without(0);
+}
+
+unsigned memory_spare_cpus(void)
+{
+    return cpus_without(1);
 }
 
 /*

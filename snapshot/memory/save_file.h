@@ -55,8 +55,9 @@ char *memory_checksum(const XXH3_state_t *hash);
 int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
                   struct err *e);
 
-/* Processors that may be used, at most 4. */
+/* Processors that may be used: all, or those beside a busy one; 1 to 4. */
 unsigned memory_cpus(void);
+unsigned memory_spare_cpus(void);
 
 /* Of the image, in one frame of zstd; "zstd -dc" reads any number of them. */
 #define PACK_FRAME (2u * MEMORY_CHUNK)

@@ -261,9 +261,8 @@ static int pack_all(struct memory_writer *w)
 
     if (ring_start(&ops, w, w->cpus + 1, w->cpus, &ring, &w->err))
         return -1;
-    /* One is libxl's, until it is done. */
-    if (w->cpus > 1)
-        ring_allow(ring, w->cpus - 1);
+    /* One processor is libxl's, until it is done. */
+    ring_allow(ring, memory_spare_cpus());
     rc = put_frames(w, ring);
     atomic_store(&w->failed, rc != 0);
     ring_stop(ring);
