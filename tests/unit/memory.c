@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -301,6 +302,24 @@ static void as_file(void)
     }
 }
 
+/* Then all is done behind the save, not beside it. */
+static void one_processor(void)
+{
+    cpu_set_t all, one;
+    int i = 0;
+
+    check(!sched_getaffinity(0, sizeof(all), &all), "the processors");
+    while (!CPU_ISSET(i, &all))
+        i++;
+    CPU_ZERO(&one);
+    CPU_SET(i, &one);
+    check(!sched_setaffinity(0, sizeof(one), &one) && memory_cpus() == 1 &&
+          memory_spare_cpus() == 1, "one of them");
+    for (i = 0; i < 2; i++)
+        there_and_back(ways[i]);
+    sched_setaffinity(0, sizeof(all), &all);
+}
+
 /* zstd's own checksum finds what matters without ours. */
 static bool is_read_wrong(const struct snapshot *s, size_t size)
 {
@@ -558,6 +577,7 @@ int main(void)
         there_and_back(ways[i]);
     for (i = 0; i < 2; i++)
         damage(ways[i]);
+    one_processor();
     by_frames();
     mixed();
     for (i = 0; i < 2; i++)
