@@ -101,7 +101,8 @@ static void made(void)
             i++;
         }
     }
-    check(same && i == 14, "keys in the order of the design");
+    check(same && i == sizeof(keys) / sizeof(keys[0]),
+          "keys in the order of the design");
     check(!meta_parse(o, "f", &back, &e) && !strcmp(back.name, "snap1") &&
           !back.parent && back.ndisks == 2 &&
           !strcmp(back.config, s.config) &&
