@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "build.h"
 #include "host.h"
@@ -12,6 +13,16 @@ const char *fake_store_root(void)
     if (!root)
         root = host_path("store");
     return root;
+}
+
+/* The host's own, once it was booted anew; until then that of the machine. */
+const char *fake_boot_id_file(void)
+{
+    static char *file;
+
+    if (!file)
+        file = host_path("boot_id");
+    return access(file, R_OK) ? "/proc/sys/kernel/random/boot_id" : file;
 }
 
 /* A deadline, shortened by a test that waits for it. */

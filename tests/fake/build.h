@@ -6,9 +6,11 @@
 #define FAKE_BUILD_H
 
 const char *fake_store_root(void);
+const char *fake_boot_id_file(void);
 unsigned fake_seconds(unsigned normal);
 
 #define STORE_ROOT fake_store_root()
+#define BOOT_ID_FILE fake_boot_id_file()
 #define QMP_TIMEOUT_S fake_seconds(30)
 #define HOLDER_WAIT_S fake_seconds(30)
 #define INFO_TIMEOUT_S fake_seconds(60)

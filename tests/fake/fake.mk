@@ -29,7 +29,8 @@ $(FAKE)/xl-snapshot: $(call FAKE_OBJ,$(FAKE_PROGRAM) $(FAKE_HOST))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 		$(FAKE_WRAP_FLAGS) $(XEN_LIBS) $(LIBS)
 
-$(FAKE)/bin/xl: $(call FAKE_OBJ,tests/fake/xl.c $(FAKE_HOST))
+$(FAKE)/bin/xl: $(call FAKE_OBJ,tests/fake/xl.c tests/fake/hotplug.c \
+	snapshot/qemu/qmp.c snapshot/qemu/qmp_frame.c $(FAKE_HOST))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -496,12 +496,35 @@ void vm_await_qemu(pid_t qemu)
         clock_sleep_ms(1);
 }
 
-/* To the log, as xl's monitor does: it is known by this line. */
-static void say_waiting(const struct vm *vm)
+/* How long the name is nobody's in this reboot: xl sleeps there. */
+static void sleep_gap(uint32_t domid)
 {
-    dprintf(STDOUT_FILENO,
-            "Waiting for domain %s (domid %u) to die [pid %d]\n", vm->name,
-            vm->domid, (int)getpid());
+    char *path = host_path("gap-%u", domid), *text = slurp(path);
+
+    if (text)
+        clock_sleep_ms((unsigned)strtoul(text, NULL, 10));
+    unlink(path);
+    free(text);
+    free(path);
+}
+
+/* What xl's monitor writes (tools/xl/xl_vmcontrol.c). */
+static void log_waits(const struct vm *vm)
+{
+    printf("Waiting for domain %s (domid %u) to die [pid %ld]\n", vm->name,
+           vm->domid, (long)getpid());
+    fflush(stdout);
+}
+
+static void log_death(uint32_t domid, int reason, const char *action,
+                      const char *done)
+{
+    printf("Domain %u has shut down, reason code %d 0x%x\n"
+           "Action for shutdown reason code %d is %s\n"
+           "Domain %u needs to be cleaned up: destroying the domain\n"
+           "Done. %s now\n", domid, reason, (unsigned)reason, reason,
+           action, domid, done);
+    fflush(stdout);
 }
 
 /* After a reboot: a new domain.  Its id. */
@@ -509,36 +532,62 @@ static uint32_t start_again(struct vm *vm)
 {
     int lock = host_lock();
     pid_t qemu = vm->qemu;
+    uint32_t old = vm->domid;
 
+    log_death(old, 1, "restart", "Rebooting");
     vm_destroy(vm);
+    host_unlock(lock);
     vm_await_qemu(qemu);
+    sleep_gap(old);
+    lock = host_lock();
     vm_make(vm, true);
     vm->monitor = getpid();
     vm->memory = 0;
     vm->built = true;
     if (!vm_start_qemu(vm))
         vm_set_state(vm, "running");
-    say_waiting(vm);
     host_unlock(lock);
+    log_waits(vm);
     return vm->domid;
+}
+
+static void power_off(struct vm *vm)
+{
+    int lock = host_lock();
+
+    log_death(vm->domid, 0, "destroy", "Exiting");
+    vm_destroy(vm);
+    host_unlock(lock);
 }
 
 /*
  * Does what xl's monitor does (tools/xl/xl_vmcontrol.c): ends when it sees
- * the domain suspended or gone, starts it again after a reboot.
+ * the domain suspended or gone, starts it again after a reboot, takes away
+ * one that was powered off.
  */
 static void watch(uint32_t domid, const sigset_t *signals)
 {
     static const struct timespec often = { 1, 0 };
     struct vm vm;
 
-    /* Only a reboot takes the lock: this process may be stopped any time. */
+    if (vm_load(domid, &vm))
+        log_waits(&vm);
+    vm_free(&vm);
+    /*
+     * Only what ends the domain takes the lock: this process may be stopped
+     * at any other time.
+     */
     for (;;) {
         bool there = vm_load(domid, &vm);
         bool ends = !there || !strcmp(vm.state, "suspended");
 
         if (there && !strcmp(vm.state, "reboot"))
             domid = start_again(&vm);
+        if (there && !strcmp(vm.state, "poweroff"))
+            power_off(&vm);
+        if (there && !strcmp(vm.state, "suspended"))
+            printf("Domain has suspended.\nDone. Exiting now\n");
+        fflush(stdout);
         vm_free(&vm);
         if (ends)
             _exit(0);
@@ -607,6 +656,50 @@ void vm_destroy(struct vm *vm)
     unlink(path);
     free(path);
     vm->qemu = 0;
+}
+
+static void kill_hard(pid_t pid, const char *name)
+{
+    uint64_t until = clock_ms() + WAKE_MS;
+
+    if (!process_is(pid, name))
+        return;
+    kill(pid, SIGKILL);
+    while (process_is(pid, name) && clock_ms() < until)
+        clock_sleep_ms(1);
+}
+
+static void new_boot_id(void)
+{
+    char *path = host_path("boot_id"), *old = slurp(path), *id;
+
+    id = mem_printf("00000000-0000-4000-9000-%012lx\n",
+                    old ? strtoul(old + 24, NULL, 16) + 1 : 1);
+    write_file(path, id);
+    free(id);
+    free(old);
+    free(path);
+}
+
+void host_reboot(void)
+{
+    size_t n, i;
+    uint32_t *ids = vm_list(&n);
+    struct vm vm;
+
+    for (i = 0; i < n; i++) {
+        char *path = host_path("dom/%u.json", ids[i]);
+
+        if (vm_load(ids[i], &vm)) {
+            kill_hard(vm.monitor, "xl");
+            kill_hard(vm.qemu, QEMU_COMM);
+            vm_free(&vm);
+        }
+        unlink(path);
+        free(path);
+    }
+    free(ids);
+    new_boot_id();
 }
 
 /*

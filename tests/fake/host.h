@@ -10,6 +10,8 @@
  *   run/qmp-<domid>      the monitor of its QEMU
  *   run/nbd-<domid>      its disks, as the guest sees them
  *   log/xl-<name>.log    stdout of its xl monitor (monitor.h)
+ *   gap-<domid>          ms in which a rebooting domain is nobody's
+ *   boot_id              once the host was booted anew
  *   store/               what takes the place of /var/lib/xen/snapshots
  *
  * The guest's memory is one number.  guest_tick() is the guest running: it
@@ -27,7 +29,7 @@
 
 #include "snapshot/sys/json.h"
 
-#define VM_DISKS 8
+#define VM_DISKS 16
 /* Bytes of recognisable data in a save stream: more than any pipe takes. */
 #define VM_MEMORY (3u << 20)
 
@@ -40,7 +42,8 @@ struct vm {
     uint32_t domid;
     char *name;
     char uuid[37];
-    char *state;            /* running paused suspended shutdown reboot */
+    /* running paused suspended shutdown poweroff reboot */
+    char *state;
     bool built;             /* false: a restore is not through with it */
     uint64_t memory;
     pid_t qemu, monitor;
@@ -88,6 +91,19 @@ void vm_wake_monitor(const struct vm *vm);
 void vm_destroy(struct vm *vm);
 /* Until that QEMU has closed its images. */
 void vm_await_qemu(pid_t qemu);
+
+/*
+ * The machine loses its power: no domain, no QEMU and no monitor is left, and
+ * the boot is another one.  Under the host's lock.
+ */
+void host_reboot(void);
+
+/*
+ * xl block-attach and block-detach.  As with the real ones, QEMU may keep a
+ * detached disk open, and "attached" means that it was asked for.
+ */
+int vm_attach(struct vm *vm, const struct vm_disk *disk);
+int vm_detach(struct vm *vm, const char *vdev);
 
 /* libxl's JSON of the configuration, and back. */
 char *vm_config(const struct vm *vm);

@@ -4,9 +4,18 @@
  * xl of the fake host: what xl-snapshot runs (restore), and what a test does
  * to the host and as the guest.  Also installed as fake-xen.
  *
- *   xl create <name> <vdev>=<image>...      made, built and running; a name
- *                               with ".raw" is raw, with ".phy" raw and phy
- *   xl destroy|pause|unpause|reboot <domain>
+ *   xl create <name> <vdev>=<image>[,cdrom|,ro]...      made, built and
+ *                               running; a name with ".raw" is raw, with
+ *                               ".phy" raw and phy
+ *   xl destroy|pause|unpause <domain>
+ *   xl shutdown <domain>        the guest powers off, and the monitor, if one
+ *                               does its work, takes the domain away
+ *   xl reboot <domain> [<ms>]   the guest reboots; with a time, this returns
+ *                               when the name has become nobody's for as long
+ *   xl rename <domain> <name>   the monitor keeps its log
+ *   xl block-attach <domain> <vdev>=<image>
+ *   xl block-detach <domain> <vdev>
+ *   xl host-reboot              the machine loses its power
  *   xl up <domid>                           a saved record: QEMU and monitor
  *   xl list
  *   xl restore [-p] <file>
@@ -37,12 +46,45 @@ static int die(const char *what, const char *why)
     return 1;
 }
 
+/* Takes the word away from the path's end. */
+static bool has_option(char *path, const char *option)
+{
+    size_t len = strlen(path), n = strlen(option);
+
+    if (len < n || strcmp(path + len - n, option))
+        return false;
+    path[len - n] = '\0';
+    return true;
+}
+
 static void set_format(struct vm_disk *d)
 {
-    bool phy = strstr(d->path, ".phy");
+    bool phy;
+
+    d->cdrom = has_option(d->path, ",cdrom");
+    d->readonly = has_option(d->path, ",ro") || d->cdrom;
+    if (d->cdrom) {
+        d->format = mem_strdup("raw");
+        d->backend = mem_strdup("qdisk");
+        return;
+    }
+    phy = strstr(d->path, ".phy");
 
     d->format = mem_strdup(phy || strstr(d->path, ".raw") ? "raw" : "qcow2");
     d->backend = mem_strdup(phy ? "phy" : "qdisk");
+}
+
+/* <vdev>=<image> */
+static int parse_disk(const char *word, struct vm_disk *d)
+{
+    const char *path = strchr(word, '=');
+
+    if (!path)
+        return die(word, "a disk is <vdev>=<image>");
+    d->vdev = mem_printf("%.*s", (int)(path - word), word);
+    d->path = mem_strdup(path + 1);
+    set_format(d);
+    return 0;
 }
 
 static int create(int argc, char **argv)
@@ -53,17 +95,9 @@ static int create(int argc, char **argv)
     if (argc < 2 || vm_find(argv[1], &vm))
         return die("create", "no name, or it exists");
     vm.name = mem_strdup(argv[1]);
-    for (i = 2; i < argc && vm.ndisks < VM_DISKS; i++) {
-        char *path = strchr(argv[i], '=');
-        struct vm_disk *d = &vm.disks[vm.ndisks++];
-
-        if (!path)
-            return die("create", "a disk is <vdev>=<image>");
-        *path++ = '\0';
-        d->vdev = mem_strdup(argv[i]);
-        d->path = mem_strdup(path);
-        set_format(d);
-    }
+    for (i = 2; i < argc && vm.ndisks < VM_DISKS; i++)
+        if (parse_disk(argv[i], &vm.disks[vm.ndisks++]))
+            return 1;
     lock = host_lock();
     vm_make(&vm, true);
     rc = vm_start_qemu(&vm);
@@ -236,17 +270,70 @@ static int destroy(const char *word)
     return 0;
 }
 
-/* The monitor does it, if there is one that does its work. */
-static int reboot(const char *word)
+static void set_gap(uint32_t domid, const char *ms)
+{
+    char *path = host_path("gap-%u", domid);
+    FILE *f = fopen(path, "we");
+
+    if (!f || fputs(ms, f) < 0 || fclose(f))
+        abort();
+    free(path);
+}
+
+static void wake(const struct vm *vm)
+{
+    if (process_is(vm->monitor, "xl"))
+        kill(vm->monitor, SIGUSR1);
+}
+
+/* Until the domain is gone; false if it stays. */
+static bool await_gone(uint32_t domid)
+{
+    uint64_t until = clock_ms() + 5000;
+    struct vm vm;
+    bool there;
+
+    while ((there = vm_load(domid, &vm)) && clock_ms() < until) {
+        vm_free(&vm);
+        clock_sleep_ms(2);
+    }
+    vm_free(&vm);
+    return !there;
+}
+
+/* For both, the monitor does it, if there is one that does its work. */
+
+static int power_off(const char *word)
+{
+    struct vm vm;
+    int rc = 0;
+
+    if (!vm_find(word, &vm) || set_state(word, "running", "poweroff"))
+        return 1;
+    wake(&vm);
+    if (await_gone(vm.domid))
+        vm_await_qemu(vm.qemu);
+    else
+        rc = die("shutdown", "nobody took the domain away");
+    vm_free(&vm);
+    return rc;
+}
+
+static int reboot(const char *word, const char *gap)
 {
     uint64_t until = clock_ms() + 5000;
     struct vm vm, now = { 0 };
     bool up = false;
 
-    if (!vm_find(word, &vm) || set_state(word, "running", "reboot"))
+    if (!vm_find(word, &vm))
         return 1;
-    if (process_is(vm.monitor, "xl"))
-        kill(vm.monitor, SIGUSR1);
+    if (gap)
+        set_gap(vm.domid, gap);
+    if (set_state(word, "running", "reboot"))
+        return 1;
+    wake(&vm);
+    if (gap)
+        return await_gone(vm.domid) ? 0 : die("reboot", "nobody does it");
     while (!up && clock_ms() < until) {
         clock_sleep_ms(5);
         up = vm_find(vm.name, &now) && now.domid != vm.domid &&
@@ -255,6 +342,57 @@ static int reboot(const char *word)
     }
     vm_free(&vm);
     return up ? 0 : die("reboot", "nobody started the domain again");
+}
+
+static int rename_domain(const char *word, const char *name)
+{
+    int lock = host_lock(), rc = 0;
+    struct vm vm, other;
+
+    if (!vm_find(word, &vm) || !*name || vm_find(name, &other)) {
+        rc = die(word, "no such domain, or the name is in use");
+    } else {
+        free(vm.name);
+        vm.name = mem_strdup(name);
+        vm_save(&vm);
+    }
+    host_unlock(lock);
+    return rc;
+}
+
+static int attach(const char *word, const char *disk)
+{
+    struct vm_disk d = { 0 };
+    int lock, rc;
+    struct vm vm;
+
+    if (parse_disk(disk, &d))
+        return 1;
+    lock = host_lock();
+    rc = vm_find(word, &vm) ? vm_attach(&vm, &d) :
+         die(word, "there is no such domain");
+    host_unlock(lock);
+    return rc ? 1 : 0;
+}
+
+static int detach(const char *word, const char *vdev)
+{
+    int lock = host_lock(), rc;
+    struct vm vm;
+
+    rc = vm_find(word, &vm) ? vm_detach(&vm, vdev) :
+         die(word, "there is no such domain");
+    host_unlock(lock);
+    return rc ? 1 : 0;
+}
+
+static int reboot_host(void)
+{
+    int lock = host_lock();
+
+    host_reboot();
+    host_unlock(lock);
+    return 0;
 }
 
 static int list(void)
@@ -320,8 +458,18 @@ int main(int argc, char **argv)
         return set_state(word, "running", "paused");
     if (!strcmp(verb, "unpause"))
         return set_state(word, "paused", "running");
+    if (!strcmp(verb, "shutdown"))
+        return power_off(word);
     if (!strcmp(verb, "reboot"))
-        return reboot(word);
+        return reboot(word, argc > 3 ? argv[3] : NULL);
+    if (!strcmp(verb, "rename"))
+        return rename_domain(word, argc > 3 ? argv[3] : "");
+    if (!strcmp(verb, "block-attach"))
+        return attach(word, argc > 3 ? argv[3] : "");
+    if (!strcmp(verb, "block-detach"))
+        return detach(word, argc > 3 ? argv[3] : "");
+    if (!strcmp(verb, "host-reboot"))
+        return reboot_host();
     if (!strcmp(verb, "up"))
         return up(word);
     if (!strcmp(verb, "list"))
