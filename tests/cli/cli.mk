@@ -1,4 +1,5 @@
 # The command line, on the fake host.
 
 CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
-	examples foreign deep live share)
+	examples foreign deep live share images shared stuck lines meanwhile \
+	hotplug)

@@ -616,7 +616,7 @@ void vm_start_monitor(struct vm *vm)
         sigemptyset(&signals);
         sigaddset(&signals, SIGUSR1);
         sigprocmask(SIG_SETMASK, &signals, NULL);
-        say_waiting(vm);
+        log_waits(vm);
         pid = getpid();
         if (write(up[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(70);

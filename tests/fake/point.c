@@ -36,8 +36,17 @@ bool fault_mode(const char *mode)
         { "int", SIGINT }, { "term", SIGTERM }, { "hup", SIGHUP },
         { "stop", SIGSTOP },
     };
+    static const struct { const char *mode; int sig; } keys[] = {
+        { "ctrlc", SIGINT }, { "ctrlz", SIGTSTP },
+    };
     size_t i;
 
+    /* A terminal sends it to the whole group, the test's own it must be. */
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (!strcmp(mode, keys[i].mode) && getpgrp() == getpid()) {
+            kill(0, keys[i].sig);
+            return true;
+        }
     if (!strcmp(mode, "kill"))
         fault_die();
     if (!strcmp(mode, "cut"))

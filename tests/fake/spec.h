@@ -14,7 +14,9 @@
  *   img     runs of qemu-img                      fail lost hang
  *   xl      runs of "xl restore"                early fail half late
  *
- * "stop" (SIGSTOP) may stand for a signal.  "cut", in the dom0 of tests/xen
+ * "stop" (SIGSTOP) may stand for a signal; "ctrlc" and "ctrlz" are what a
+ * terminal sends to the whole process group, which must be the program's own.
+ * "cut", in the dom0 of tests/xen
  * only, cuts the machine's power.
  * "lost" does it and then says that it failed; "late" does it and then dies;
  * "torn" writes half and dies.  A '+' behind n means: from then on.
