@@ -11,6 +11,9 @@
 #   killed 4 COMMAND...         dies at this point
 #   free "not locked" g         the domain can be snapshot again
 
+# Nobody closes an image later than that here.
+export FAKE_TIMEOUT=10
+
 # dir NAME
 dir() { D=$work/$1; mkdir -p "$D"; }
 # image NAME [QEMU-IMG'S OPTIONS]: $D/NAME.qcow2 with 2 MiB
