@@ -222,6 +222,58 @@ int guest_boot(const char *word, const char **why_r)
     return rc;
 }
 
+/* The number that a disk has, or with write set the one that it gets. */
+static int disk_number(const struct vm *vm, size_t disk, uint64_t *number,
+                       bool write)
+{
+    uint64_t block[BLOCK / sizeof(uint64_t)];
+    struct nbd c;
+    int rc;
+
+    if (nbd_open(vm, disk, &c))
+        return -1;
+    if (write)
+        fill_block(block, *number, disk, 0);
+    rc = nbd_do(&c, write ? NBD_WRITE : NBD_READ, 0, block, BLOCK);
+    if (!rc && write)
+        rc = nbd_do(&c, NBD_FLUSH, 0, NULL, 0);
+    if (!rc && !write)
+        *number = block[0];
+    nbd_close(&c);
+    return rc;
+}
+
+int guest_mend(const char *word, const char **why_r)
+{
+    int lock = host_lock(), rc = -1;
+    uint64_t most = 0, number;
+    struct vm vm;
+    size_t i;
+
+    *why_r = "there is no such domain, or a disk does not answer";
+    if (!vm_find(word, &vm))
+        goto out;
+    for (i = 0; i < vm.ndisks; i++) {
+        if (vm.disks[i].readonly)
+            continue;
+        if (disk_number(&vm, i, &number, false))
+            goto out;
+        if (number >= most)
+            most = number + 1;
+    }
+    for (i = 0; i < vm.ndisks; i++)
+        if (!vm.disks[i].readonly && disk_number(&vm, i, &most, true))
+            goto out;
+    vm.memory = most;
+    vm_save(&vm);
+    rc = 0;
+
+out:
+    vm_free(&vm);
+    host_unlock(lock);
+    return rc;
+}
+
 int guest_digest(const struct vm *vm, size_t disk, uint64_t *sum_r)
 {
     char *buf = mem_zalloc(1, READ_CHUNK);

@@ -118,6 +118,11 @@ char process_letter(pid_t pid);
 int guest_tick(const char *word, const char **why_r);
 /* Memory gets the number of the first disk. */
 int guest_boot(const char *word, const char **why_r);
+/*
+ * What a guest that boots makes of disks of several instants, which it does
+ * not notice: memory and all disks get one number, above all that they have.
+ */
+int guest_mend(const char *word, const char **why_r);
 /* XXH3 of the whole content of a disk. */
 int guest_digest(const struct vm *vm, size_t disk, uint64_t *sum_r);
 

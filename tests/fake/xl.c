@@ -20,6 +20,8 @@
  *   xl list
  *   xl restore [-p] <file>
  *   xl boot <domain>            a guest just started finds its number on disk
+ *   xl mend <domain>            it finds disks of several instants, and makes
+ *                               one of them
  *   xl tick <domain> [<n>]      the guest runs for n ticks
  *   xl read <domain>            memory, then each disk's digest
  */
@@ -478,6 +480,8 @@ int main(int argc, char **argv)
         return tick(word, argc > 3 ? argv[3] : NULL);
     if (!strcmp(verb, "boot"))
         return guest_boot(word, &why) ? die(word, why) : 0;
+    if (!strcmp(verb, "mend"))
+        return guest_mend(word, &why) ? die(word, why) : 0;
     if (!strcmp(verb, "read"))
         return read_back(word);
     fprintf(stderr, "usage: see the top of tests/fake/xl.c\n");

@@ -180,6 +180,52 @@ static void add_class(struct sweep *w, const struct op *op,
     }
 }
 
+/* What this operation is swept with. */
+static bool is_swept(const struct op *op, const char *class)
+{
+    return op->all || !strcmp(class, "txn") ||
+           (op->also && strstr(op->also, class));
+}
+
+/* The mode after which a user would start his guest by hand. */
+static const char *crash_of(size_t class)
+{
+    size_t m;
+
+    for (m = 0; classes[class].modes[m]; m++)
+        if (!strcmp(classes[class].modes[m], "kill"))
+            return "kill";
+    return classes[class].modes[0];
+}
+
+static size_t user_group(struct sweep *w, const struct op *op)
+{
+    size_t g = group_of(w, op, "the user meanwhile");
+
+    w->groups[g].modes = 1;
+    return g;
+}
+
+/* Before the recovery the user acts: at every point of every class. */
+static void add_user(struct sweep *w, const struct op *op,
+                     const struct points *list)
+{
+    size_t g = user_group(w, op), c, i;
+
+    for (c = 0; c < NCLASSES; c++)
+        for (i = 0; is_swept(op, classes[c].class) && i < list->n; i++) {
+            const struct point *p = &list->p[i];
+            char *fault = fault_text(p, crash_of(c));
+
+            if (!strcmp(p->class, classes[c].class) &&
+                makes_sense(p, crash_of(c))) {
+                w->groups[g].points++;
+                add_case(w, op, g, p->what, fault, USER, NULL);
+            }
+            free(fault);
+        }
+}
+
 static bool is_step(const struct point *p)
 {
     return !strcmp(p->class, "txn") && strncmp(p->what, "undo", 4);
@@ -301,6 +347,9 @@ static void add_recovery(struct sweep *w, const struct op *op,
                 char *second = fault_text(p, "kill");
 
                 add_case(w, op, g, p->what, first, second, second);
+                g = user_group(w, op);
+                w->groups[g].points++;
+                add_case(w, op, g, p->what, first, second, USER);
                 free(second);
             }
         }
@@ -346,9 +395,9 @@ void cases_make(struct sweep *w, const struct op *op)
         text_add(&w->problems, "%s passes no point; ", op->name);
     check_steps(w, op, &list);
     for (c = 0; c < NCLASSES; c++)
-        if (op->all || !strcmp(classes[c].class, "txn") ||
-            (op->also && strstr(op->also, classes[c].class)))
+        if (is_swept(op, classes[c].class))
             add_class(w, op, &list, c);
+    add_user(w, op, &list);
     if (!strncmp(op->name, "create", 6))
         add_rollback(w, op, &list);
     add_recovery(w, op, &list);

@@ -223,6 +223,7 @@ void scene_reset(struct scene *s, enum layout layout, bool off)
     }
     s->now = layout;
     s->reopened = false;
+    s->user = false;
     s->runs = 1000 * ((unsigned)layout + 1);
     free(there);
     free(record);

@@ -50,6 +50,7 @@ struct scene {
     uint32_t domids[NLAYOUTS];  /* of the prepared domain */
     enum layout now;
     bool reopened;              /* a domain of another id is as good */
+    bool user;                  /* a memory image may be kept: .lost-* */
     unsigned runs;              /* makes names unique, the same each time */
 };
 

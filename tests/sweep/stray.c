@@ -73,7 +73,16 @@ static void stray_images(struct scene *s, struct text *why)
     free(dir);
 }
 
-static void stray_in(const char *dir, int depth, struct text *why)
+/* Locks by identity in the store's root; what is kept for the user. */
+static bool is_hidden(struct scene *s, const char *name, int depth)
+{
+    if (depth == 0)
+        return name[0] == '.';
+    return s->user && depth == 1 && !strncmp(name, ".lost-", 6);
+}
+
+static void stray_in(struct scene *s, const char *dir, int depth,
+                     struct text *why)
 {
     struct dirent **list = NULL;
     int n = scandir(dir, &list, not_dots, alphasort), i;
@@ -89,12 +98,14 @@ static void stray_in(const char *dir, int depth, struct text *why)
                      depth == 2 ? is_memory_image(name) ||
                                   !strcmp(name, "snapshot.json") : false;
 
-        if (!known)
+        if (is_hidden(s, name, depth))
+            is_dir = false;
+        else if (!known)
             text_add(why, "%s is left; ", path);
         else if ((st.st_mode & 07777) != (is_dir ? 0700 : 0600))
             text_add(why, "%s has mode %o; ", path, st.st_mode & 07777);
         if (is_dir && known)
-            stray_in(path, depth + 1, why);
+            stray_in(s, path, depth + 1, why);
         free(path);
         free(list[i]);
     }
@@ -172,8 +183,8 @@ void scene_strays(struct scene *s, struct text *why)
     int fd = open(lock, O_RDWR | O_CLOEXEC);
     char *place = scene_path(s, PLACE);
 
-    stray_in(store, 0, why);
-    stray_in(place, 1, why);
+    stray_in(s, store, 0, why);
+    stray_in(s, place, 1, why);
     stray_images(s, why);
     free(place);
     if (fd >= 0 && (fcntl(fd, F_GETLK, &fl) || fl.l_type != F_UNLCK))

@@ -21,6 +21,9 @@
 #define DELETE XS, "snapshot-delete"
 #define SET XS, "snapshot-set"
 
+/* In the place of a recovery's fault: the user acts, and it has none. */
+#define USER "user"
+
 #define MAX_MIDS 2
 #define MAX_WORDS 8
 #define MAX_SETUP 6
@@ -106,6 +109,22 @@ struct trial {
     struct text why;            /* what is wrong */
     bool qemu_died;             /* of a fault of its own: nothing to judge */
 };
+
+/*
+ * The user starts his guest from the untouched configuration, works and shuts
+ * it down (user.c); the moment is what he leaves.  Then, after the next
+ * command, what must be so.
+ */
+void user_acts(struct trial *t, struct moment *left);
+void user_check(struct trial *t, const struct moment *left);
+
+/* The program ends with this status, or a reason is noted. */
+void trial_expect(struct trial *t, const char *const *argv, int status,
+                  const char *what);
+/* The next command recovers, and says that there is nothing to delete. */
+void trial_recover(struct trial *t);
+/* One of the snapshots that are left gives back its bytes. */
+void trial_revert(struct trial *t, size_t turn);
 
 /* One case; "turn" tells which snapshot is gone back to at its end. */
 void trial_run(struct trial *t, size_t turn);

@@ -9,7 +9,7 @@ SWEEP_FULL_TESTS = tests/sweep/all tests/sweep/concurrency tests/sweep/walk \
 
 # The engine is in it for the names of its steps.
 SWEEP_PROGRAM = $(addprefix tests/sweep/,sweep.c ops.c cases.c trial.c \
-	scene.c run.c copy.c look.c stray.c qcow2.c) $(FAKE_HOST) \
+	scene.c run.c copy.c look.c stray.c qcow2.c user.c) $(FAKE_HOST) \
 	$(filter-out $(FAKE_HOST),$(ENGINE_SRCS)) \
 	tests/fake/domain.c $(FAKE_FAULTS)
 

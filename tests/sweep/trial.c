@@ -154,8 +154,8 @@ static void run_faulty(struct trial *t, const char *const *argv,
     check_status(t, &r, fault, first);
 }
 
-static void expect(struct trial *t, const char *const *argv, int status,
-                   const char *what)
+void trial_expect(struct trial *t, const char *const *argv, int status,
+                  const char *what)
 {
     struct run r;
 
@@ -164,7 +164,7 @@ static void expect(struct trial *t, const char *const *argv, int status,
         text_add(&t->why, "%s: status %d: %s; ", what, r.status, r.out);
 }
 
-static void recover(struct trial *t)
+void trial_recover(struct trial *t)
 {
     struct run r;
 
@@ -199,10 +199,10 @@ static void use_again(struct trial *t, const char *state)
     bool done = !strcmp(state, "new");
 
     if (!strncmp(t->op->name, "create", 6) && done)
-        expect(t, del, 0, "delete again");
+        trial_expect(t, del, 0, "delete again");
     if (!strncmp(t->op->name, "delete", 6) && done) {
         if (!t->op->off)
-            expect(t, create, 0, "the name again");
+            trial_expect(t, create, 0, "the name again");
         return;
     }
     if (t->op->leaves && done)
@@ -211,7 +211,7 @@ static void use_again(struct trial *t, const char *state)
         return;
     if (t->op->mids[0][0] && done)
         return;                 /* the names of its parts are taken */
-    expect(t, t->op->argv, 0, "the command again");
+    trial_expect(t, t->op->argv, 0, "the command again");
 }
 
 static void check_tick(struct trial *t)
@@ -222,16 +222,16 @@ static void check_tick(struct trial *t)
     bool found = vm_find(DOMAIN, &vm);
 
     if (found && t->op->leaves && !strcmp(vm.state, t->op->leaves))
-        expect(t, unpause, 0, "unpause");
+        trial_expect(t, unpause, 0, "unpause");
     vm_free(&vm);
     if (found)
-        expect(t, tick, 0, "the guest");
+        trial_expect(t, tick, 0, "the guest");
     else if (!t->op->off)
         text_add(&t->why, "the domain is gone; ");
 }
 
 /* One of the scene's snapshots that are left gives back its bytes. */
-static void check_revert(struct trial *t, size_t turn)
+void trial_revert(struct trial *t, size_t turn)
 {
     struct scene *s = &t->w->scene;
     size_t n = s->nmoments, i;
@@ -247,10 +247,10 @@ static void check_revert(struct trial *t, size_t turn)
         /* A deleted name may have been used again for another moment. */
         if (!there || !strcmp(m->name, t->op->snapshot))
             continue;
-        expect(t, argv, 0, m->name);
+        trial_expect(t, argv, 0, m->name);
         if (!scene_is_at(s, m))
             text_add(&t->why, "%s does not give back its bytes; ", m->name);
-        expect(t, unpause, 0, "unpause");
+        trial_expect(t, unpause, 0, "unpause");
         check_tick(t);
         return;
     }
@@ -278,6 +278,28 @@ static bool qemu_is_dead(void)
     return dead;
 }
 
+/* The rest of a case in which the user acts before the recovery. */
+static void run_user(struct trial *t, size_t turn)
+{
+    struct scene *s = &t->w->scene;
+    struct moment left;
+
+    s->user = true;
+    t->qemu_died = qemu_is_dead();
+    if (!t->qemu_died) {
+        user_acts(t, &left);
+        trial_recover(t);
+        user_check(t, &left);
+        check_list(t);
+        scene_strays(s, &t->why);
+        trial_revert(t, turn);
+        scene_strays(s, &t->why);
+    }
+    scene_end(s, &t->why);
+    if (!t->qemu_died)
+        scene_check_images(s, &t->why, &t->w->leaks);
+}
+
 void trial_run(struct trial *t, size_t turn)
 {
     struct sweep *w = t->w;
@@ -291,8 +313,13 @@ void trial_run(struct trial *t, size_t turn)
     run_faulty(t, t->op->argv, t->c->faults[0], true);
     check_list(t);
     for (i = 1; i < MAX_FAULTS && t->c->faults[i]; i++)
-        run_faulty(t, recovery, t->c->faults[i], false);
-    recover(t);
+        if (strcmp(t->c->faults[i], USER))
+            run_faulty(t, recovery, t->c->faults[i], false);
+    if (!strcmp(t->c->faults[i - 1], USER)) {
+        run_user(t, turn);
+        return;
+    }
+    trial_recover(t);
     t->qemu_died = qemu_is_dead();
     if (t->qemu_died) {
         scene_end(&w->scene, &t->why);
@@ -312,7 +339,7 @@ void trial_run(struct trial *t, size_t turn)
     scene_strays(&w->scene, &t->why);
     use_again(t, state);
     check_tick(t);
-    check_revert(t, turn);
+    trial_revert(t, turn);
     scene_strays(&w->scene, &t->why);
     scene_end(&w->scene, &t->why);
     scene_check_images(&w->scene, &t->why, &w->leaks);
