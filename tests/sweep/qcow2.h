@@ -17,6 +17,12 @@
  * behind it.  False if it cannot be read.
  */
 bool image_sum(const char *path, bool raw, uint64_t *sum_r);
+/* The same of an internal snapshot of a qcow2 image. */
+bool image_snapshot_sum(const char *path, const char *snapshot,
+                        uint64_t *sum_r);
+/* Calls fn for the image and each that is behind it, as far as they are. */
+void image_chain(const char *path, void (*fn)(void *arg, const char *path),
+                 void *arg);
 
 #endif
 
