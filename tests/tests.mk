@@ -30,7 +30,7 @@ check: build-tests
 	@tests/run $(LOCAL_TESTS) $(SWEEP_TESTS) $(XEN_TESTS) $(XEN_PROGRAMS)
 
 check-full: export XEN_CUTS = 1
-check-full: export WALK_STEPS = 2000
+check-full: export WALK_STEPS = 10000
 check-full: build-tests
 	@tests/run $(LOCAL_TESTS) $(CLI_FULL_TESTS) $(SWEEP_FULL_TESTS) $(XEN_FULL_TESTS) \
 		$(XEN_FULL_PROGRAMS)

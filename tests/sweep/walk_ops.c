@@ -533,6 +533,42 @@ static void check_guest(struct op *o, const struct walk_result *r)
         walk_tick(w, o->m, "1");
 }
 
+static bool has_line(const char *text, const char *line)
+{
+    size_t len = strlen(line);
+    const char *p;
+
+    for (p = strstr(text, line); p; p = strstr(p + 1, line))
+        if ((p == text || p[-1] == '\n') && (p[len] == '\n' || !p[len]))
+            return true;
+    return false;
+}
+
+/* The list has what the store has under the domain's name. */
+static void check_list(struct op *o)
+{
+    struct walk *w = o->w;
+    const char *name = walk_name(o->m);
+    struct walk_result r;
+    size_t i;
+
+    if (w->tag[0] || o->m->pending)
+        return;
+    WALK_RUN(w, &r, "xl-snapshot", "snapshot-list", "-n", name);
+    for (i = 0; i < w->nsnaps; i++) {
+        const struct walk_snap *s = &w->snaps[i];
+        char *dir = mem_printf("%s/store/%s/%s", w->scene.dir, name,
+                               s->name);
+
+        if (s->machine == (size_t)(o->m - w->machines) &&
+            s->fate == SNAP_THERE && !s->damaged && !access(dir, F_OK) &&
+            !has_line(r.out, s->name))
+            walk_broken(w, "list", "does not have %s of %s: %s", s->name,
+                        o->m->label, r.out);
+        free(dir);
+    }
+}
+
 bool walk_op(struct walk *w, const struct walk_step *step)
 {
     struct op o = { .w = w, .step = step, .verb = step->words[0] };
@@ -555,6 +591,7 @@ bool walk_op(struct walk *w, const struct walk_step *step)
     count_fault(&o, &r);
     judge(&o, &r);
     check_guest(&o, &r);
+    check_list(&o);
     while (o.ngone)
         free(o.gone[--o.ngone]);
     return true;
