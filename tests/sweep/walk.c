@@ -166,6 +166,7 @@ static struct walk *begin_again(struct walk *old)
         add_counts(w, old);
         w->step = old->step;
         text_free(&old->why);
+        free(old->locked);
         free(old);
     }
     return w;
@@ -214,6 +215,7 @@ static int walk_seed(const struct options *o, unsigned long seed, FILE *f,
         if (!w->locked)
             continue;
         locked++;
+        fprintf(f, "# locked: %.200s\n", w->locked);
         walk_end(w);
         w = begin_again(w);
         free_steps(&steps);

@@ -103,7 +103,7 @@ struct walk {
     size_t nseen;
     uint64_t golden, raw_base;
     bool has_recover, has_room; /* of the tool; of the machine: tmpfs */
-    bool locked;                /* it ends here: there is no way out yet */
+    char *locked;               /* why it ends here: no way out yet */
     struct walk_count counts[WALK_COUNTS];
     size_t ncounts;
     unsigned step;

@@ -98,7 +98,8 @@ static char *roll_meanwhile(const struct walk *w,
 {
     unsigned n = roll(random, 100), file = roll(random, 12);
 
-    if (n < 28)
+    /* A recovery that is cut short is what nobody tries. */
+    if (n < (m->pending ? 60 : 28))
         return roll_fault(random);
     if (n < 31)
         return mem_printf("away=dir:%s ", w->sets[m->set].dir);

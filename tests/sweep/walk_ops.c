@@ -445,8 +445,8 @@ static void way_out(struct walk *w, struct walk_machine *m)
     }
     if (dir && w->has_recover)
         walk_broken(w, "locked", "%s: %s", m->label, r.out);
-    else if (dir)
-        w->locked = true;
+    else if (dir && !w->locked)
+        w->locked = mem_strdup(r.out);
     free(dir);
     free(name);
     walk_resolve(w, m, given_up);
