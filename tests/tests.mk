@@ -9,7 +9,7 @@ include tests/cli/cli.mk
 include tests/xen/xen.mk
 include tests/bench/bench.mk
 
-SWEEP_PART ?= 100
+SWEEP_PART ?= 130
 
 # The releases of Xen, the Debian package: each boots what it needs.
 RELEASE_TESTS = $(addprefix tests/releases/,bullseye bookworm trixie) \

@@ -206,11 +206,21 @@ static size_t user_group(struct sweep *w, const struct op *op)
     return g;
 }
 
+static void add_user_case(struct sweep *w, const struct op *op,
+                          const struct point *p, const char *first,
+                          const char *second, const char *third)
+{
+    size_t g = user_group(w, op);
+
+    w->groups[g].points++;
+    add_case(w, op, g, p->what, first, second, third);
+}
+
 /* Before the recovery the user acts: at every point of every class. */
 static void add_user(struct sweep *w, const struct op *op,
                      const struct points *list)
 {
-    size_t g = user_group(w, op), c, i;
+    size_t c, i;
 
     for (c = 0; c < NCLASSES; c++)
         for (i = 0; is_swept(op, classes[c].class) && i < list->n; i++) {
@@ -218,10 +228,8 @@ static void add_user(struct sweep *w, const struct op *op,
             char *fault = fault_text(p, crash_of(c));
 
             if (!strcmp(p->class, classes[c].class) &&
-                makes_sense(p, crash_of(c))) {
-                w->groups[g].points++;
-                add_case(w, op, g, p->what, fault, USER, NULL);
-            }
+                makes_sense(p, crash_of(c)))
+                add_user_case(w, op, p, fault, USER, NULL);
             free(fault);
         }
 }
@@ -278,6 +286,8 @@ static void add_rollback(struct sweep *w, const struct op *op,
 
                 if (op->all || (i / 2 + k + m) % 2)
                     add_case(w, op, g, undo.p[k].what, both, NULL, NULL);
+                if (m == 1)
+                    add_user_case(w, op, &undo.p[k], both, USER, NULL);
                 free(both);
             }
             if (!strcmp(undo.p[k].what, "undo close"))
@@ -347,9 +357,7 @@ static void add_recovery(struct sweep *w, const struct op *op,
                 char *second = fault_text(p, "kill");
 
                 add_case(w, op, g, p->what, first, second, second);
-                g = user_group(w, op);
-                w->groups[g].points++;
-                add_case(w, op, g, p->what, first, second, USER);
+                add_user_case(w, op, p, first, second, USER);
                 free(second);
             }
         }

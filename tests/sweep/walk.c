@@ -9,7 +9,8 @@
  * --without: no step that has one of the words, to look behind a known fault.
  * A walk that fails is shrunk: steps are left out as long as the same
  * invariant is broken, and what is left is printed for --replay.  WALK_SHOW=1
- * prints each step.
+ * prints each step; WALK_NO_BASES=1: no image has a base; WALK_WHOLE=1: no
+ * shrinking; WALK_KEEP=1: the world of a replay stays.
  */
 
 #include <errno.h>

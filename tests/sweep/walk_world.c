@@ -272,6 +272,9 @@ void walk_make(struct walk *w, const char *dir, const char *tools)
     setenv("FAKE_XEN_DIR", w->scene.dir, 1);
     memcpy(w->sets, sets, sizeof(sets));
     memcpy(w->machines, machines, sizeof(machines));
+    for (i = 0; i < WALK_SETS && getenv("WALK_NO_BASES"); i++)
+        for (n = 0; n < w->sets[i].ndisks; n++)
+            w->sets[i].disks[n].base = NULL;
     MUST(w, "mkdir", w->scene.dir, "images");
     w->has_room = make_room(w);
     make_images(w);
