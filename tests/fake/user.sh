@@ -9,7 +9,7 @@
 #   kept "s1 is whole" g s1     a revert gives it back
 #   untouched "a refusal" COMMAND...   done, or refused with nothing changed
 #   killed 4 COMMAND...         dies at this point
-#   free "not locked" g         the domain can be snapshot again
+#   free "not locked" g         the next snapshot can be taken
 
 # Nobody closes an image later than that here.
 export FAKE_TIMEOUT=10
@@ -194,7 +194,7 @@ way_out() {
     xl snapshot-recover --give-up "$1" >"$work/out" 2>"$work/err"
 }
 
-# free DESCRIPTION DOMAIN: it can be snapshot, whatever was before
+# free DESCRIPTION DOMAIN: the next snapshot can be taken, whatever was before
 free() {
     way_out "$2"
     xl snapshot-create -q "$2" "free$RANDOM" >"$work/out" 2>"$work/err" \

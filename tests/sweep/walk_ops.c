@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
-/* The commands of the random walk, what happens meanwhile, what comes of it. */
+/* The commands of the random walk, what happens meanwhile, and what comes. */
 
 #include <dirent.h>
 #include <fcntl.h>
