@@ -495,6 +495,9 @@ static void judge(struct op *o, const struct walk_result *r)
         if (journal)
             walk_broken(w, "journal", "left by a successful %s of %s",
                         o->verb, o->m->label);
+        /* It took the place of a revert that was unfinished. */
+        if (is(o, "revert"))
+            walk_live(w, o->m->set, walk_snap(w, o->m, o->name)->sums);
         walk_resolve(w, o->m, false);
         succeeded(o);
         walk_count(w, "done");
@@ -502,11 +505,11 @@ static void judge(struct op *o, const struct walk_result *r)
         if (journal && !o->step->fault && !is(o, "recover"))
             walk_broken(w, "journal", "left by a refused %s of %s: %s",
                         o->verb, o->m->label, r->out);
-        o->m->pending = journal != NULL;
-        if (!journal) {
-            o->m->pending = true;
-            walk_resolve(w, o->m, false);
-        }
+        /* Of several deletions some may be done. */
+        if (is(o, "delete") && o->ngone > 1)
+            set_gone(o, true);
+        o->m->pending = true;
+        walk_resolve(w, o->m, false);
         walk_count(w, "refused");
     } else {
         walk_broken(w, "status", "%d of %s: %s", status, o->verb, r->out);
