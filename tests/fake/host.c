@@ -658,13 +658,13 @@ void vm_destroy(struct vm *vm)
     vm->qemu = 0;
 }
 
-static void kill_hard(pid_t pid, const char *name)
+static void end_process(pid_t pid, const char *name, int sig)
 {
     uint64_t until = clock_ms() + WAKE_MS;
 
     if (!process_is(pid, name))
         return;
-    kill(pid, SIGKILL);
+    kill(pid, sig);
     while (process_is(pid, name) && clock_ms() < until)
         clock_sleep_ms(1);
 }
@@ -691,8 +691,13 @@ void host_reboot(void)
         char *path = host_path("dom/%u.json", ids[i]);
 
         if (vm_load(ids[i], &vm)) {
-            kill_hard(vm.monitor, "xl");
-            kill_hard(vm.qemu, QEMU_COMM);
+            end_process(vm.monitor, "xl", SIGKILL);
+            /*
+             * It may write what it has in its caches: it has no human monitor
+             * by which the engine has it flushed (fault.c).
+             */
+            end_process(vm.qemu, QEMU_COMM, SIGTERM);
+            end_process(vm.qemu, QEMU_COMM, SIGKILL);
             vm_free(&vm);
         }
         unlink(path);
