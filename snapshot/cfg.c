@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Reads the user's configuration of a snapshot with libxlutil. */
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>

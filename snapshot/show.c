@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Prints snapshots as a table, a tree, names or JSON. */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Reads a classic LVM snapshot's table of kept chunks and puts these back. */
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Finds out whether a file, a block device or a volume is behind a path. */
+
 #include <stdlib.h>
 #include <sys/stat.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Runs LVM's programs and reads what they print. */
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Looks in xenstore, /proc and /sys for those who hold an image. */
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

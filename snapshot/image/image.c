@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Runs qemu-img on images that nobody else has open. */
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Reads the name of the backing file from a qcow2 header. */
+
 #include <endian.h>
 #include <fcntl.h>
 #include <stddef.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Finds, makes and removes the directory that holds a memory image. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* What the writer and the reader of a memory image share. */
+
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Has libxl write a memory image, with a thread that packs it behind. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Deletes snapshots: checks, plan, run. */
+
 #include <stdlib.h>
 #include <string.h>
 

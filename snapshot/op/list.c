@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Lists the snapshots of one domain or of all, without a lock. */
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Deletes the snapshots that retention rules do not keep. */
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Decides by rules and dates which snapshots are kept. */
+
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Reverts a domain to a snapshot: checks, plan, run. */
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Opens a domain for an operation: lock, recovery, tree. */
+
 #include <stdlib.h>
 #include <string.h>
 

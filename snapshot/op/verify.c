@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Checks that every part of a snapshot exists and matches its record. */
+
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Starts, awaits and ends the block jobs of a running QEMU. */
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Matches QEMU's nodes with the layers of a disk, adds and removes them. */
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

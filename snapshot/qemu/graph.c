@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Reads a running QEMU's block nodes and what stands on what. */
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

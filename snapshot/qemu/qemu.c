@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Asks a domain's QEMU for its block nodes and gives it snapshot commands. */
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Connects to a QMP monitor and runs commands with a deadline. */
+
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Cuts a stream of bytes into the JSON objects of QMP. */
+
 #include <stdlib.h>
 #include <string.h>
 

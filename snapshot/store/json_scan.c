@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Steps over values in JSON text without parsing them into objects. */
+
 #include <string.h>
 
 #include "sys/json.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Writes a snapshot's metadata as JSON, and reads and checks it. */
+
 #include <stdlib.h>
 #include <string.h>
 

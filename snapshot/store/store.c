@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Opens, locks, lists and changes the directory of a domain's snapshots. */
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

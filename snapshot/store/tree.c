@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Loads the snapshots of a domain and links children to parents. */
+
 #include <stdlib.h>
 #include <string.h>
 

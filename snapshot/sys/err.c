@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Fills in errors, each as one line of printable text. */
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

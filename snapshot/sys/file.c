@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Reads and writes files of ours, and makes what was written durable. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>

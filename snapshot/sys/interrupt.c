@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Notes the signals that ask an operation to stop. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

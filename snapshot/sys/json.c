@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Parses JSON and reads its members with their types checked. */
+
 #include <string.h>
 
 #include "sys/err.h"

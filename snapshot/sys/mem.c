@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Allocates small pieces of memory, or ends the process. */
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Checks and makes the names of snapshots, domains and volumes. */
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Runs a program with input, output and a time limit. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Passes notes and progress to whoever called the engine. */
+
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Makes text fit for a terminal, and measures its columns. */
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Writes a job into the journal's header, and reads it back. */
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Writes, reads and removes the journal of an operation. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

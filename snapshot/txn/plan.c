@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Makes the list of steps of each operation. */
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Finds a step by its verb, and has what several steps share. */
+
 
 #include <stdlib.h>
 #include <string.h>

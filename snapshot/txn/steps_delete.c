@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
-
 /* The steps of a deletion, and of a change of settings. */
 
 #include <errno.h>

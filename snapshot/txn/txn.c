@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Runs the steps of a plan, and undoes or completes what was cut off. */
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Names the states of a domain, and frees a struct domain. */
+
 #include <stdlib.h>
 #include <string.h>
 
