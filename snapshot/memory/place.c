@@ -2,7 +2,6 @@
 
 /* Finds, makes and removes the directory that holds a memory image. */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +52,9 @@ int memory_place_open(struct store *st, enum store_state state,
 static int open_path(const struct snapshot *s, struct err *e)
 {
     char *dir = above(s->memory.file, 2);
-    int fd = file_open_dir(AT_FDCWD, dir, dir, e), saved = errno;
+    int fd = file_open_dir(AT_FDCWD, dir, dir, e);
 
     free(dir);
-    errno = saved;
     return fd;
 }
 
@@ -100,8 +98,10 @@ int memory_place_remove(const struct snapshot *s, struct err *e)
     if (!is_outside(s))
         return 0;
     fd = open_path(s, e);
+    if (fd < 0 && e->code == ERR_NOT_FOUND)
+        return 0;
     if (fd < 0)
-        return errno == ENOENT ? 0 : -1;
+        return -1;
     dir = above(s->memory.file, 1);
     rc = file_remove_dir(fd, strrchr(dir, '/') + 1, ours, dir, e);
     free(dir);

@@ -69,18 +69,19 @@ static int open_root(const char *root, bool create, int *fd_r, struct err *e)
 {
     char *real;
     struct stat sb;
-    int rc = 0;
 
     if (create && make_root(root, e))
         return -1;
     real = realpath(root, NULL);
     if (!real && !lstat(root, &sb))
         return err_errno(e, "cannot open %s", root);
-    *fd_r = file_open_dir(AT_FDCWD, real ? real : root, root, e);
-    if (*fd_r < 0 && (create || errno != ENOENT))
-        rc = -1;
+    if (!real)
+        real = mem_strdup(root);
+    *fd_r = file_open_dir(AT_FDCWD, real, root, e);
     free(real);
-    return rc;
+    if (*fd_r < 0 && (create || e->code != ERR_NOT_FOUND))
+        return -1;
+    return 0;
 }
 
 static int open_domain(struct store *st, bool create, struct err *e)
@@ -90,8 +91,10 @@ static int open_domain(struct store *st, bool create, struct err *e)
             return -1;
         st->fd = file_open_dir(st->root_fd, st->domain, st->path, e);
         /* Another process may have removed it in between. */
-    } while (create && st->fd < 0 && errno == ENOENT);
-    return st->fd >= 0 || (!create && errno == ENOENT) ? 0 : -1;
+    } while (create && st->fd < 0 && e->code == ERR_NOT_FOUND);
+    if (st->fd < 0 && (create || e->code != ERR_NOT_FOUND))
+        return -1;
+    return 0;
 }
 
 int store_open(struct store *st, const char *root, const char *domain,
@@ -156,7 +159,6 @@ static int open_lock(struct store *st, struct err *e)
         return err_errno(e, "cannot open %s/" LOCK, st->path);
     if (fstat(fd, &sb) || !S_ISREG(sb.st_mode)) {
         close(fd);
-        errno = EINVAL;
         return err_set(e, SNAP_FAILED, "%s/" LOCK " is not a regular file",
                        st->path);
     }
@@ -178,8 +180,8 @@ int store_lock(struct store *st, unsigned wait_s, struct err *e)
     for (;;) {
         if (fd < 0)
             fd = open_lock(st, e);
-        /* ENOENT: the directory that was opened has been removed. */
-        if (fd < 0 && (errno != ENOENT || reopen(st, e)))
+        /* The directory that was opened may have been removed. */
+        if (fd < 0 && (e->code != ERR_NOT_FOUND || reopen(st, e)))
             return -1;
         if (fd < 0)
             continue;
@@ -384,11 +386,9 @@ int store_dir(struct store *st, enum store_state state, const char *name,
     char *dir = dir_name(state, name);
     char *what = mem_printf("%s/%s", st->path, dir);
     int fd = file_open_dir(st->fd, dir, what, e);
-    int saved = errno;
 
     free(what);
     free(dir);
-    errno = saved;
     return fd;
 }
 
@@ -566,7 +566,8 @@ static int get_text(struct store *st, const char *key, char **value_r,
         goto out;
     }
     if (file_read(st->fd, DOMAIN_JSON, JSON_MAX_SIZE, what, &text, &len, e)) {
-        rc = errno == ENOENT ? 0 : -1;
+        if (e->code == ERR_NOT_FOUND)
+            rc = 0;
         goto out;
     }
     o = json_parse_object(text, len, what, e);

@@ -20,6 +20,18 @@ static void clean(char *text)
         text[len - 1] = '\0';
 }
 
+static enum err_code code_of(int number)
+{
+    switch (number) {
+    case ENOENT:
+        return ERR_NOT_FOUND;
+    case EIO:
+        return ERR_IO;
+    default:
+        return ERR_OTHER;
+    }
+}
+
 int err_set(struct err *e, enum snap_status status, const char *fmt, ...)
 {
     va_list ap;
@@ -29,6 +41,7 @@ int err_set(struct err *e, enum snap_status status, const char *fmt, ...)
     va_end(ap);
     clean(e->text);
     e->status = status;
+    e->code = ERR_OTHER;
     e->hot_only = false;
     return -1;
 }
@@ -45,8 +58,8 @@ int err_errno(struct err *e, const char *fmt, ...)
              ": %s", strerror(saved));
     clean(e->text);
     e->status = SNAP_FAILED;
+    e->code = code_of(saved);
     e->hot_only = false;
-    errno = saved;      /* callers may still want to know which */
     return -1;
 }
 
@@ -79,6 +92,7 @@ void err_add(struct err *e, const char *fmt, ...)
     vsnprintf(e->text + len, sizeof(e->text) - len, fmt, ap);
     va_end(ap);
     clean(e->text);
+    e->code = ERR_OTHER;
     e->hot_only = false;
     if (e->status == SNAP_OK)
         e->status = SNAP_FAILED;

@@ -22,8 +22,16 @@ enum snap_status {
     SNAP_NEEDS_USER = 4,    /* recovery is not complete */
 };
 
+/* What callers have to tell apart; the user reads the text. */
+enum err_code {
+    ERR_OTHER = 0,
+    ERR_NOT_FOUND,          /* ENOENT: the file does not exist */
+    ERR_IO,                 /* EIO: the medium, not what is on it */
+};
+
 struct err {
     enum snap_status status;
+    enum err_code code;
     bool hot_only;          /* a cold operation does not meet this */
     char text[2048];
 };
@@ -31,7 +39,10 @@ struct err {
 /* Each returns -1, so that a failure is reported and returned in one line. */
 int err_set(struct err *e, enum snap_status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* SNAP_FAILED, and ": " with strerror(errno) behind the text. */
+/*
+ * SNAP_FAILED, and ": " with strerror(errno) behind the text; the code is
+ * errno's.  Others set ERR_OTHER, err_wrap() keeps it.
+ */
 int err_errno(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Puts the text and ": " before the error that is there. */

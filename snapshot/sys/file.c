@@ -72,41 +72,40 @@ out:
     return rc;
 }
 
-/* Ours: made by this user, and nobody else may change it. */
-static int check_owner(int fd, bool dir, const char *what, struct err *e)
+/*
+ * Ours: made by this user, and nobody else may change it.  "type" is S_IFREG
+ * or S_IFDIR.
+ */
+static int check_ours(int fd, mode_t type, const char *what, struct err *e)
 {
     struct stat st;
 
     if (fstat(fd, &st))
         return err_errno(e, "cannot look at %s", what);
-    if (dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)) {
-        errno = EINVAL;
-        return err_set(e, SNAP_FAILED, "%s is not a %s", what,
-                       dir ? "directory" : "regular file");
-    }
-    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
-        errno = EPERM;
+    if (type == S_IFDIR && !S_ISDIR(st.st_mode))
+        return err_set(e, SNAP_FAILED, "%s is not a directory", what);
+    if (type == S_IFREG && !S_ISREG(st.st_mode))
+        return err_set(e, SNAP_FAILED, "%s is not a regular file", what);
+    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
         return err_set(e, SNAP_FAILED, "%s may be changed by another user "
                        "(owner %u, mode %04o): it is not trusted", what,
                        (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
-    }
     return 0;
 }
 
-static int open_checked(int dirfd, const char *name, bool dir,
+static int open_checked(int dirfd, const char *name, mode_t type,
                         const char *what, struct err *e)
 {
     /* O_NONBLOCK: a FIFO in the file's place must not hang us. */
-    int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-                    O_CLOEXEC | (dir ? O_DIRECTORY : 0));
-    int saved;
+    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, fd;
 
+    if (type == S_IFDIR)
+        flags |= O_DIRECTORY;
+    fd = openat(dirfd, name, flags);
     if (fd < 0)
         return err_errno(e, "cannot open %s", what);
-    if (check_owner(fd, dir, what, e)) {
-        saved = errno;
+    if (check_ours(fd, type, what, e)) {
         close(fd);
-        errno = saved;
         return -1;
     }
     return fd;
@@ -115,20 +114,20 @@ static int open_checked(int dirfd, const char *name, bool dir,
 int file_open_read(int dirfd, const char *name, const char *what,
                    struct err *e)
 {
-    return open_checked(dirfd, name, false, what, e);
+    return open_checked(dirfd, name, S_IFREG, what, e);
 }
 
 int file_open_dir(int dirfd, const char *name, const char *what,
                   struct err *e)
 {
-    return open_checked(dirfd, name, true, what, e);
+    return open_checked(dirfd, name, S_IFDIR, what, e);
 }
 
 int file_read(int dirfd, const char *name, size_t max, const char *what,
               char **buf_r, size_t *len_r, struct err *e)
 {
     char *buf = NULL;
-    size_t len = 0, room = 0;
+    size_t len = 0, room = 8192;
     ssize_t n;
     int rc = -1;
     int fd = file_open_read(dirfd, name, what, e);
@@ -136,8 +135,8 @@ int file_read(int dirfd, const char *name, size_t max, const char *what,
     if (fd < 0)
         return -1;
     do {
-        if (room - len < 2) {
-            room = room ? room * 2 : 16384;
+        if (!buf || room - len < 2) {
+            room *= 2;
             buf = mem_grow(buf, room, 1);
         }
         n = read(fd, buf + len, room - len - 1);
@@ -147,7 +146,6 @@ int file_read(int dirfd, const char *name, size_t max, const char *what,
         }
         len += (size_t)n;
         if (len > max) {
-            errno = EFBIG;
             err_set(e, SNAP_FAILED, "%s is larger than %zu bytes", what, max);
             goto out;
         }
@@ -198,8 +196,10 @@ int file_remove_dir(int dirfd, const char *name, const char *const *ours,
     int rc = -1;
     int fd = file_open_dir(dirfd, name, what, e);
 
+    if (fd < 0 && e->code == ERR_NOT_FOUND)
+        return 0;
     if (fd < 0)
-        return errno == ENOENT ? 0 : -1;
+        return -1;
     for (; *ours; ours++)
         if (file_unlink(fd, *ours, what, e))
             goto out;
@@ -230,12 +230,16 @@ int file_sync_path(const char *path, struct err *e)
 
 int file_sync_parent(const char *path, struct err *e)
 {
-    char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
+    const char *slash = strrchr(path, '/');
+    char *dir;
     int rc;
 
-    if (slash)
-        slash[slash == dir] = '\0';
-    rc = file_sync_path(slash ? dir : ".", e);
+    if (!slash)
+        return file_sync_path(".", e);
+    if (slash == path)
+        return file_sync_path("/", e);
+    dir = mem_printf("%.*s", (int)(slash - path), path);
+    rc = file_sync_path(dir, e);
     free(dir);
     return rc;
 }

@@ -27,19 +27,22 @@
  */
 int file_write_durable(int dirfd, const char *name, const char *data,
                        size_t len, const char *what, struct err *e);
-/* Writes all of it. */
+/* Writes all of it; -1 with errno. */
 int file_write_all(int fd, const void *data, size_t len);
 /*
  * Reads a regular file of ours with at most max bytes.  *buf_r ends in a
- * NUL that is not counted and is the caller's to free.  With errno ENOENT
- * in a failure the file does not exist.
+ * NUL that is not counted and is the caller's to free.  The
+ * code of a failure is ERR_NOT_FOUND if the file does not exist.
  */
 int file_read(int dirfd, const char *name, size_t max, const char *what,
               char **buf_r, size_t *len_r, struct err *e);
-/* Opens a regular file of ours for reading; the descriptor, or -1. */
+/*
+ * Opens a regular file of ours for reading; the descriptor, or -1, with
+ * ERR_NOT_FOUND if it does not exist.
+ */
 int file_open_read(int dirfd, const char *name, const char *what,
                    struct err *e);
-/* Opens a directory of ours (right owner, not writable by others). */
+/* The same of a directory of ours (right owner, not writable by others). */
 int file_open_dir(int dirfd, const char *name, const char *what,
                   struct err *e);
 /* mkdir that does not mind an existing directory; fsyncs the parent. */

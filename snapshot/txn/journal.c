@@ -262,7 +262,7 @@ int journal_read(struct store *st, struct journal *j,
     c->begun = -1;
     if (file_read(st->fd, STORE_JOURNAL, JSON_MAX_SIZE, what, &text, &len,
                   e)) {
-        if (errno != ENOENT)
+        if (e->code != ERR_NOT_FOUND)
             e->status = SNAP_NEEDS_USER;
         goto out;
     }

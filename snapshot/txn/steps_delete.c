@@ -2,7 +2,6 @@
 
 /* The steps of a deletion, and of a change of settings. */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,9 +46,8 @@ static int relink_one(struct job *j, const char *name, struct err *e)
      * A damaged snapshot has no parent that could be read either.  One that
      * cannot be read now may be a child: it is tried again.
      */
-    errno = 0;
     if (store_load(j->st, STORE_COMMITTED, name, &child, &damaged)) {
-        if (errno != EIO)
+        if (damaged.code != ERR_IO)
             return 0;
         *e = damaged;
         return -1;

@@ -15,7 +15,13 @@ static void sets(void)
           e.status == SNAP_FAILED &&
           !strcmp(e.text, "cannot write f: No space left on device"),
           "err_errno puts the system's reason behind the text");
-    check(errno == ENOSPC, "and keeps errno");
+    check(e.code == ERR_OTHER, "an error that nobody tells apart is one");
+    errno = ENOENT;
+    err_errno(&e, "cannot open %s", "f");
+    err_wrap(&e, "g");
+    check(e.code == ERR_NOT_FOUND, "the code is errno's, err_wrap keeps it");
+    err_set(&e, SNAP_FAILED, "no");
+    check(e.code == ERR_OTHER, "err_set has none");
 }
 
 static void one_line(void)

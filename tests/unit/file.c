@@ -149,9 +149,8 @@ static void reads(void)
     check(truncate(path, 1ll << 40) ||
           is_err(read_it("r", 1 << 20, &e), &e, SNAP_FAILED, "larger"),
           "a terabyte of nothing is refused at once");
-    errno = 0;
-    check(read_it("none", 10, &e) == -1 && errno == ENOENT,
-          "errno tells a file that does not exist");
+    check(read_it("none", 10, &e) == -1 && e.code == ERR_NOT_FOUND,
+          "the code tells a file that does not exist");
     unit_remove(path);
     free(big);
     free(path);
