@@ -26,14 +26,18 @@ static char *first_line(const char *path)
     if (f)
         fclose(f);
     line[strcspn(line, "\n")] = '\0';
-    return line[0] ? mem_strdup(line) : NULL;
+    if (!line[0])
+        return NULL;
+    return mem_strdup(line);
 }
 
 char *host_boot_id(void)
 {
     char *id = first_line(BOOT_ID_FILE);
 
-    return id ? id : mem_strdup("");
+    if (!id)
+        return mem_strdup("");
+    return id;
 }
 
 bool host_is_same_boot(const char *boot)

@@ -66,7 +66,9 @@ int interrupt_catch(struct err *e)
 
 int interrupt_pending(void)
 {
-    return deferred ? 0 : came;
+    if (deferred)
+        return 0;
+    return came;
 }
 
 void interrupt_defer(bool defer)

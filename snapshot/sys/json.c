@@ -29,10 +29,12 @@ json_object *json_parse_object(const char *text, size_t len,
     if (!o) {
         enum json_tokener_error jerr = json_tokener_get_error(tok);
 
+        const char *why = json_tokener_error_desc(jerr);
+
+        if (jerr == json_tokener_continue)
+            why = "it ends too early";
         err_set(e, SNAP_FAILED, "%s: not valid JSON at byte %zu: %s", what,
-                json_tokener_get_parse_end(tok),
-                jerr == json_tokener_continue ? "it ends too early" :
-                json_tokener_error_desc(jerr));
+                json_tokener_get_parse_end(tok), why);
     } else {
         size_t end = json_tokener_get_parse_end(tok);
 
@@ -48,22 +50,25 @@ json_object *json_parse_object(const char *text, size_t len,
     return o;
 }
 
-static int wrong(struct err *e, struct json_at at, const char *key,
-                 const char *want)
+/* An error that names the source and the key. */
+static int complain(struct err *e, struct json_at at, const char *key,
+                    const char *complaint)
 {
-    return err_set(e, SNAP_FAILED, "%s: '%s%s%s' is not %s", at.what,
-                   at.where, at.where[0] ? "." : "", key, want);
+    if (!at.where[0])
+        return err_set(e, SNAP_FAILED, "%s: '%s' is %s", at.what, key,
+                       complaint);
+    return err_set(e, SNAP_FAILED, "%s: '%s.%s' is %s", at.what, at.where, key,
+                   complaint);
 }
 
 static int member(json_object *obj, const char *key, struct json_at at,
-                  enum json_type type, const char *want, json_object **v_r,
+                  enum json_type type, const char *wrong, json_object **v_r,
                   struct err *e)
 {
     if (!json_object_object_get_ex(obj, key, v_r))
-        return err_set(e, SNAP_FAILED, "%s: '%s%s%s' is missing", at.what,
-                       at.where, at.where[0] ? "." : "", key);
+        return complain(e, at, key, "missing");
     if (!json_object_is_type(*v_r, type))
-        return wrong(e, at, key, want);
+        return complain(e, at, key, wrong);
     return 0;
 }
 
@@ -72,11 +77,11 @@ int json_str(json_object *obj, const char *key, struct json_at at,
 {
     json_object *v;
 
-    if (member(obj, key, at, json_type_string, "a string", &v, e))
+    if (member(obj, key, at, json_type_string, "not a string", &v, e))
         return -1;
     if (strlen(json_object_get_string(v)) !=
         (size_t)json_object_get_string_len(v))
-        return wrong(e, at, key, "free of NUL characters");
+        return complain(e, at, key, "not free of NUL characters");
     *s_r = json_object_get_string(v);
     return 0;
 }
@@ -101,7 +106,7 @@ int json_opt_bool(json_object *obj, const char *key, struct json_at at,
     if (!json_object_object_get_ex(obj, key, &v) || !v)
         return 0;
     if (!json_object_is_type(v, json_type_boolean))
-        return wrong(e, at, key, "true or false");
+        return complain(e, at, key, "not true or false");
     *b_r = json_object_get_boolean(v);
     return 0;
 }
@@ -111,11 +116,11 @@ int json_u64(json_object *obj, const char *key, struct json_at at,
 {
     json_object *v;
 
-    if (member(obj, key, at, json_type_int, "a whole number", &v, e))
+    if (member(obj, key, at, json_type_int, "not a whole number", &v, e))
         return -1;
     *n_r = json_object_get_uint64(v);
     if (json_object_get_int64(v) < 0 || *n_r > max)
-        return wrong(e, at, key, "a number in range");
+        return complain(e, at, key, "not a number in range");
     return 0;
 }
 
@@ -133,13 +138,13 @@ int json_opt_u64(json_object *obj, const char *key, struct json_at at,
 int json_obj(json_object *obj, const char *key, struct json_at at,
              json_object **o_r, struct err *e)
 {
-    return member(obj, key, at, json_type_object, "an object", o_r, e);
+    return member(obj, key, at, json_type_object, "not an object", o_r, e);
 }
 
 int json_arr(json_object *obj, const char *key, struct json_at at,
              json_object **a_r, struct err *e)
 {
-    return member(obj, key, at, json_type_array, "an array", a_r, e);
+    return member(obj, key, at, json_type_array, "not an array", a_r, e);
 }
 
 bool json_has(json_object *obj, const char *key)
@@ -160,7 +165,11 @@ bool json_true(json_object *obj, const char *key)
 
 void json_add_str(json_object *obj, const char *key, const char *s)
 {
-    json_object_object_add(obj, key, s ? json_object_new_string(s) : NULL);
+    json_object *value = NULL;
+
+    if (s)
+        value = json_object_new_string(s);
+    json_object_object_add(obj, key, value);
 }
 
 void json_add_u64(json_object *obj, const char *key, uint64_t n)
@@ -200,8 +209,10 @@ uint64_t json_number(json_object *o, const char *key)
 json_object *json_element(json_object *arr, const char *key,
                           const char *value)
 {
-    size_t i, n = arr ? json_object_array_length(arr) : 0;
+    size_t i, n = 0;
 
+    if (arr)
+        n = json_object_array_length(arr);
     for (i = 0; i < n; i++)
         if (!strcmp(json_text(json_object_array_get_idx(arr, i), key), value))
             return json_object_array_get_idx(arr, i);

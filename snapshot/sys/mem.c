@@ -21,19 +21,25 @@ static void *checked(void *p)
 
 void *mem_zalloc(size_t n, size_t size)
 {
-    return checked(calloc(n ? n : 1, size));
+    if (!n)
+        n = 1;      /* not NULL */
+    return checked(calloc(n, size));
 }
 
 void *mem_grow(void *p, size_t n, size_t size)
 {
     if (size && n > SIZE_MAX / size)
         return checked(NULL);
-    return checked(realloc(p, n && size ? n * size : 1));
+    if (!n || !size)
+        n = size = 1;
+    return checked(realloc(p, n * size));
 }
 
 char *mem_strdup(const char *s)
 {
-    return s ? checked(strdup(s)) : NULL;
+    if (!s)
+        return NULL;
+    return checked(strdup(s));
 }
 
 char *mem_printf(const char *fmt, ...)
@@ -45,7 +51,9 @@ char *mem_printf(const char *fmt, ...)
     va_start(ap, fmt);
     n = vasprintf(&s, fmt, ap);
     va_end(ap);
-    return checked(n < 0 ? NULL : s);
+    if (n < 0)
+        return checked(NULL);
+    return s;
 }
 
 /*

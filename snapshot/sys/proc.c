@@ -45,11 +45,11 @@ struct running {
 
 char *proc_words(const char *const *argv)
 {
-    char *words = mem_strdup("");
+    char *words = mem_strdup(argv[0]);
     size_t i;
 
-    for (i = 0; argv[i]; i++) {
-        char *more = mem_printf("%s%s%s", words, i ? " " : "", argv[i]);
+    for (i = 1; argv[i]; i++) {
+        char *more = mem_printf("%s %s", words, argv[i]);
 
         free(words);
         words = more;
@@ -69,7 +69,9 @@ static char *search_path(void)
 {
     const char *path = getenv("PATH");
 
-    return mem_printf("%s%s" SBIN, path ? path : "", path ? ":" : "");
+    if (!path)
+        return mem_strdup(SBIN);
+    return mem_printf("%s:" SBIN, path);
 }
 
 static char *find_program(const char *name, const char *path)
@@ -301,38 +303,42 @@ static void shuffle(struct running *r, int timeout_ms)
 /* The last non-empty line of stderr. */
 static void last_line(struct running *r)
 {
-    char *line = NULL, *p, *save = NULL;
+    char *p, *save = NULL;
+    const char *line = "";
 
     for (p = strtok_r(r->tail, "\r\n", &save); p;
          p = strtok_r(NULL, "\r\n", &save))
         line = p;
     snprintf(r->p->why, sizeof(r->p->why), "%.*s",
-             (int)sizeof(r->p->why) - 1, line ? line : "");
+             (int)sizeof(r->p->why) - 1, line);
 }
 
 static int judge(struct running *r, int status, struct err *e)
 {
-    const char *name = r->p->argv[0];
+    const char *name = r->p->argv[0], *why = "it gave no reason";
 
     last_line(r);
+    if (r->p->why[0])
+        why = r->p->why;
     if (r->killed)
         return err_set(e, SNAP_FAILED, "%s was stopped: %s", name, r->killed);
+    if (WIFSIGNALED(status) && !r->p->why[0])
+        return err_set(e, SNAP_FAILED, "%s died of signal %d (%s)", name,
+                       WTERMSIG(status), strsignal(WTERMSIG(status)));
     if (WIFSIGNALED(status))
-        return err_set(e, SNAP_FAILED, "%s died of signal %d (%s)%s%s", name,
-                       WTERMSIG(status), strsignal(WTERMSIG(status)),
-                       r->p->why[0] ? ": " : "", r->p->why);
+        return err_set(e, SNAP_FAILED, "%s died of signal %d (%s): %s", name,
+                       WTERMSIG(status), strsignal(WTERMSIG(status)), why);
     if (WEXITSTATUS(status))
         return err_set(e, SNAP_FAILED, "%s failed with status %d: %s", name,
-                       WEXITSTATUS(status),
-                       r->p->why[0] ? r->p->why : "it gave no reason");
+                       WEXITSTATUS(status), why);
     return 0;
 }
 
 int proc_run(struct proc *p, struct err *e)
 {
     struct running r = { .p = p, .in = -1, .out = -1, .err = -1 };
-    uint64_t deadline;
-    int status = 0, i;
+    uint64_t deadline = UINT64_MAX;
+    int status = 0, i, tick;
     pid_t got = 0;
 
     p->out = mem_zalloc(1, 1);
@@ -340,15 +346,18 @@ int proc_run(struct proc *p, struct err *e)
     p->why[0] = '\0';
     if (start(&r, e))
         return -1;
-    deadline = p->timeout_s ? clock_ms() + p->timeout_s * 1000ull : UINT64_MAX;
+    if (p->timeout_s)
+        deadline = clock_ms() + p->timeout_s * 1000ull;
     while (got == 0) {
         got = waitpid(r.pid, &status, WNOHANG);
         if (got < 0 && errno == EINTR)
             got = 0;
         if (got)
             break;
-        /* Both closed: it is about to end. */
-        shuffle(&r, r.out < 0 && r.err < 0 ? SHORT_TICK_MS : TICK_MS);
+        tick = TICK_MS;
+        if (r.out < 0 && r.err < 0)
+            tick = SHORT_TICK_MS;       /* it is about to end */
+        shuffle(&r, tick);
         if (clock_ms() > deadline)
             kill_group(&r, "it did not end in time");
         if (!p->uninterruptible && interrupt_pending())
@@ -368,18 +377,18 @@ int proc_run(struct proc *p, struct err *e)
 void proc_bar_writes(void)
 {
     static const struct rlimit none = { 0, 0 };
-    char path[64], list[4096], *p, *end;
-    ssize_t n;
+    char path[64], list[4096] = "", *p, *end;
     pid_t pid;
     int fd;
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/children",
              (int)getpid());
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, list, sizeof(list) - 1);
-    if (fd >= 0)
+    if (fd >= 0) {
+        if (read(fd, list, sizeof(list) - 1) < 0)
+            list[0] = '\0';
         close(fd);
-    list[n < 0 ? 0 : n] = '\0';
+    }
     /* One that has ended meanwhile needs no limit. */
     for (p = list; (pid = (pid_t)strtol(p, &end, 10)) > 0; p = end)
         (void)!prlimit(pid, RLIMIT_FSIZE, &none, NULL);

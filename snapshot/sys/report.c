@@ -26,8 +26,10 @@ void report_note(const struct reporter *r, const char *fmt, ...)
 {
     va_list ap;
 
+    if (!r)
+        return;
     va_start(ap, fmt);
-    say(r ? r->note : NULL, r ? r->arg : NULL, fmt, ap);
+    say(r->note, r->arg, fmt, ap);
     va_end(ap);
 }
 
@@ -35,8 +37,10 @@ void report_info(const struct reporter *r, const char *fmt, ...)
 {
     va_list ap;
 
+    if (!r)
+        return;
     va_start(ap, fmt);
-    say(r ? r->info : NULL, r ? r->arg : NULL, fmt, ap);
+    say(r->info, r->arg, fmt, ap);
     va_end(ap);
 }
 

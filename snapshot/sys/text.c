@@ -44,16 +44,32 @@ static bool in_ranges(const struct range *r, size_t n, uint32_t c)
     return false;
 }
 
+/* How many bytes of UTF-8 begin with this one; 0: none may. */
+static size_t length_of(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2)
+        return 0;
+    if (first < 0xe0)
+        return 2;
+    if (first < 0xf0)
+        return 3;
+    if (first < 0xf5)
+        return 4;
+    return 0;
+}
+
 /* One character of UTF-8; its bytes, or 0 if it is not valid. */
 static size_t decode(const char *text, uint32_t *c_r)
 {
     static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
     const unsigned char *p = (const unsigned char *)text;
-    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 :
-                 p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-    uint32_t c = len == 1 ? p[0] : p[0] & (0x7fu >> len);
-    size_t i;
+    size_t len = length_of(p[0]), i;
+    uint32_t c = p[0];
 
+    if (len > 1)
+        c &= 0x7fu >> len;
     for (i = 1; i < len; i++) {
         if ((p[i] & 0xc0) != 0x80)
             return 0;
@@ -65,40 +81,58 @@ static size_t decode(const char *text, uint32_t *c_r)
     return len;
 }
 
+/* As decode(), but a byte that is not valid is REPLACEMENT, one byte long. */
+static size_t next(const char *text, uint32_t *c_r)
+{
+    size_t len = decode(text, c_r);
+
+    if (len)
+        return len;
+    *c_r = REPLACEMENT;
+    return 1;
+}
+
 void text_clean(char *text)
 {
     const char *from = text;
-    uint32_t c = 0;
+    uint32_t c;
 
     while (*from) {
         size_t len = decode(from, &c);
 
-        if (len == 0 || IN(steering, c)) {
-            *text++ = c == 0x7f && len ? ' ' : '?';
-        } else if (c < ' ') {
+        if (len == 0) {
+            len = 1;
+            *text++ = '?';
+        } else if (c < ' ' || c == 0x7f) {
             *text++ = ' ';
+        } else if (IN(steering, c)) {
+            *text++ = '?';
         } else {
             memmove(text, from, len);
             text += len;
         }
-        from += len ? len : 1;
+        from += len;
     }
     *text = '\0';
 }
 
 static size_t columns_of(uint32_t c)
 {
-    return IN(combining, c) ? 0 : IN(wide, c) ? 2 : 1;
+    if (IN(combining, c))
+        return 0;
+    if (IN(wide, c))
+        return 2;
+    return 1;
 }
 
 size_t text_columns(const char *text)
 {
-    size_t n = 0, len;
-    uint32_t c = 0;
+    size_t n = 0;
+    uint32_t c;
 
-    for (; *text; text += len ? len : 1) {
-        len = decode(text, &c);
-        n += len ? columns_of(c) : 1;
+    while (*text) {
+        text += next(text, &c);
+        n += columns_of(c);
     }
     return n;
 }
@@ -119,7 +153,9 @@ char *text_fit(const char *text, size_t columns)
         if (n + strlen(DOTS) > columns)
             break;
     }
-    strcpy(p, columns < strlen(DOTS) ? "" : DOTS);
+    *p = '\0';
+    if (columns >= strlen(DOTS))
+        strcpy(p, DOTS);
     return copy;
 }
 
@@ -130,10 +166,21 @@ static bool is_ascii(const char *text)
     return !*text;
 }
 
+/* The character as JSON escapes it; the bytes written. */
+static size_t put_escape(char *to, uint32_t c)
+{
+    if (c < 0x10000)
+        return (size_t)sprintf(to, "\\u%04x", (unsigned)c);
+    c -= 0x10000;
+    return (size_t)sprintf(to, "\\u%04x\\u%04x",
+                           (unsigned)(0xd800 + (c >> 10)),
+                           (unsigned)(0xdc00 + (c & 0x3ff)));
+}
+
 char *text_json(const char *json)
 {
     char *out, *to;
-    uint32_t c = 0;
+    uint32_t c;
 
     /* Nearly always, and there are long lists. */
     if (is_ascii(json))
@@ -143,18 +190,16 @@ char *text_json(const char *json)
     while (*json) {
         size_t len = decode(json, &c);
 
-        if (len == 0 || (c >= 0x7f && IN(steering, c))) {
-            if (len == 4)
-                to += sprintf(to, "\\u%04x\\u%04x",
-                              (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
-                              (unsigned)(0xdc00 + ((c - 0x10000) & 0x3ff)));
-            else
-                to += sprintf(to, "\\u%04x", len ? (unsigned)c : REPLACEMENT);
+        if (len == 0) {
+            len = 1;
+            to += put_escape(to, REPLACEMENT);
+        } else if (IN(steering, c)) {
+            to += put_escape(to, c);
         } else {
             memcpy(to, json, len);
             to += len;
         }
-        json += len ? len : 1;
+        json += len;
     }
     return out;
 }
