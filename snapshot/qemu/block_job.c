@@ -117,8 +117,9 @@ static int wait_job(struct qemu *q, const char *job, bool interruptible,
 
         if (rc)
             return -1;
-        o = json_object_is_type(jobs, json_type_array) ?
-            json_element(jobs, "id", job) : NULL;
+        o = NULL;
+        if (json_object_is_type(jobs, json_type_array))
+            o = json_element(jobs, "id", job);
         over = o && !strcmp(json_text(o, "status"), "concluded");
         if (pending_r)
             *pending_r = pending = o && !strcmp(json_text(o, "status"), "pending");
@@ -151,17 +152,21 @@ static int run_merge(struct qemu *q, const char *command, const char *layer,
 {
     char *job = job_name(layer);
     bool pending = false;
-    int rc;
+    int rc = -1;
 
     json_add_str(args, "job-id", job);
     json_add_bool(args, "auto-dismiss", false);
     json_add_bool(args, "auto-finalize", false);
-    rc = qemu_run(q, command, args, NULL, e) ||
-         wait_job(q, job, false, &pending, e) ? -1 : 0;
-    if (!rc && pending)
-        rc = flush(q, target, e) ||
-             qemu_run(q, "job-finalize", member("id", job), NULL, e) ||
-             wait_job(q, job, false, NULL, e) ? -1 : 0;
+    if (qemu_run(q, command, args, NULL, e) ||
+        wait_job(q, job, false, &pending, e))
+        goto out;
+    if (pending && (flush(q, target, e) ||
+                    qemu_run(q, "job-finalize", member("id", job), NULL, e) ||
+                    wait_job(q, job, false, NULL, e)))
+        goto out;
+    rc = 0;
+
+out:
     free(job);
     return rc;
 }

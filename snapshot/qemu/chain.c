@@ -128,9 +128,17 @@ int qemu_chain(struct qemu *q, const char *path, const char *link,
     int rc = -1;
 
     memset(c, 0, sizeof(*c));
-    if (!get_layers(live, &l, e) && !graph_get(q, &g, e) &&
-        !find_top(&g, &l, &top, e))
-        rc = top == GRAPH_NONE ? 0 : match(&g, top, &l, c, e) ? -1 : 1;
+    if (get_layers(live, &l, e) || graph_get(q, &g, e) ||
+        find_top(&g, &l, &top, e))
+        goto out;
+    rc = 0;
+    if (top == GRAPH_NONE)
+        goto out;
+    rc = 1;
+    if (match(&g, top, &l, c, e))
+        rc = -1;
+
+out:
     graph_free(&g);
     free_layers(&l);
     return rc;

@@ -23,7 +23,7 @@ static int by_id(const void *a, const void *b)
 {
     const struct id *x = a, *y = b;
 
-    return x->id < y->id ? -1 : x->id > y->id;
+    return (x->id > y->id) - (x->id < y->id);
 }
 
 static int by_name(const void *a, const void *b)
@@ -40,7 +40,9 @@ static json_object *member(json_object *o, const char *key, size_t *n_r)
         !json_object_object_get_ex(o, key, &arr) ||
         !json_object_is_type(arr, json_type_array))
         arr = NULL;
-    *n_r = arr ? json_object_array_length(arr) : 0;
+    *n_r = 0;
+    if (arr)
+        *n_r = json_object_array_length(arr);
     return arr;
 }
 
@@ -100,7 +102,9 @@ static size_t node_of(const struct id *ids, size_t n, uint64_t id)
     struct id key = { .id = id };
     const struct id *found = bsearch(&key, ids, n, sizeof(key), by_id);
 
-    return found ? found->node : GRAPH_NONE;
+    if (!found)
+        return GRAPH_NONE;
+    return found->node;
 }
 
 /* parent: GRAPH_NONE if it is no node but a disk, a job or an export. */
@@ -181,8 +185,9 @@ static bool has_image(const struct graph_node *node, const struct stat *image,
 }
 
 /*
- * The one that the guest's disk stands on.  After a merge a node may be left
- * that nothing stands on, and whose name, the user's path, leads elsewhere.
+ * The one that the guest's disk stands on, or NULL.  After a merge a node may
+ * be left that nothing stands on, and whose name, the user's path, leads
+ * elsewhere.
  */
 static int find(const struct graph *g, const char *path, const char *format,
                 const struct graph_node **node_r, struct err *e)
@@ -200,7 +205,7 @@ static int find(const struct graph *g, const char *path, const char *format,
             return graph_open_twice(path, e);
         *node_r = &g->nodes[i];
     }
-    return *node_r ? 1 : 0;
+    return 0;
 }
 
 int qemu_find_node(struct qemu *q, const char *path, const char *format,
@@ -210,17 +215,25 @@ int qemu_find_node(struct qemu *q, const char *path, const char *format,
     const struct graph_node *node;
     json_object *image;
     struct graph g;
-    int rc;
+    int rc = -1;
 
     *node_r = NULL;
     if (graph_get(q, &g, e))
         return -1;
-    rc = find(&g, path, format, &node, e);
-    if (rc > 0 && info && (json_obj(node->info, "image", at, &image, e) ||
-                           image_info_parse(image, path, info, e)))
+    if (find(&g, path, format, &node, e))
+        goto out;
+    rc = 0;
+    if (!node)
+        goto out;
+    if (info && (json_obj(node->info, "image", at, &image, e) ||
+                 image_info_parse(image, path, info, e))) {
         rc = -1;
-    if (rc > 0)
-        *node_r = mem_strdup(node->name);
+        goto out;
+    }
+    *node_r = mem_strdup(node->name);
+    rc = 1;
+
+out:
     graph_free(&g);
     return rc;
 }

@@ -40,7 +40,9 @@ static int wait_for(struct qmp *q, short events, uint64_t until,
 
     for (;;) {
         now = clock_ms();
-        n = now < until ? poll(&pfd, 1, (int)(until - now)) : 0;
+        n = 0;
+        if (now < until)
+            n = poll(&pfd, 1, (int)(until - now));
         if (n > 0)
             return 0;
         if (n == 0)
@@ -57,12 +59,12 @@ static int receive(struct qmp *q, uint64_t until, json_object **o_r,
 {
     char buf[16384];
     ssize_t n;
-    int rc;
 
     for (;;) {
-        rc = qmp_frame_next(&q->in, o_r, e);
-        if (rc)
-            return rc < 0 ? -1 : 0;
+        if (qmp_frame_next(&q->in, o_r, e))
+            return -1;
+        if (*o_r)
+            return 0;
         if (wait_for(q, POLLIN, until, e))
             return -1;
         n = recv(q->fd, buf, sizeof(buf), MSG_DONTWAIT);
@@ -191,7 +193,9 @@ static int connect_to(const char *path, struct err *e)
         err_errno(e, "cannot reach QEMU's monitor at %s", path);
         close(fd);
         /* There is none, as with a device model in a stub domain. */
-        return why == ENOENT || why == ECONNREFUSED ? err_hot_only(e) : -1;
+        if (why == ENOENT || why == ECONNREFUSED)
+            err_hot_only(e);
+        return -1;
     }
     return fd;
 }
@@ -200,7 +204,7 @@ int qmp_open(const char *path, struct qmp **q_r, struct err *e)
 {
     struct qmp *q = NULL;
     json_object *greeting = NULL;
-    int fd = connect_to(path, e);
+    int fd = connect_to(path, e), rc = -1;
 
     *q_r = NULL;
     if (fd < 0)
@@ -217,11 +221,12 @@ int qmp_open(const char *path, struct qmp **q_r, struct err *e)
         goto out;
     *q_r = q;
     q = NULL;
+    rc = 0;
 
 out:
     json_object_put(greeting);
     qmp_close(q);
-    return *q_r ? 0 : -1;
+    return rc;
 }
 
 void qmp_close(struct qmp *q)

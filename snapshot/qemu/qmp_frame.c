@@ -29,26 +29,36 @@ static void drop(struct qmp_frame *f, size_t n)
     f->scanned = 0;
 }
 
+/* The length of the first line with its newline; 0 if that is not there. */
+static size_t first_line(struct qmp_frame *f)
+{
+    char *nl = NULL;
+
+    if (f->scanned < f->len)
+        nl = memchr(f->buf + f->scanned, '\n', f->len - f->scanned);
+    f->scanned = f->len;
+    if (!nl)
+        return 0;
+    return (size_t)(nl - f->buf) + 1;
+}
+
 int qmp_frame_next(struct qmp_frame *f, json_object **o_r, struct err *e)
 {
-    for (;;) {
-        char *nl = f->len == f->scanned ? NULL :
-            memchr(f->buf + f->scanned, '\n', f->len - f->scanned);
-        size_t line;
+    size_t line;
 
-        if (!nl) {
-            f->scanned = f->len;
-            return 0;
-        }
-        line = (size_t)(nl - f->buf) + 1;
+    *o_r = NULL;
+    while ((line = first_line(f))) {
         if (strspn(f->buf, " \t\r\n") >= line) {
             drop(f, line);
             continue;
         }
         *o_r = json_parse_object(f->buf, line, "QMP", e);
         drop(f, line);
-        return *o_r ? 1 : -1;
+        if (!*o_r)
+            return -1;
+        break;
     }
+    return 0;
 }
 
 void qmp_frame_free(struct qmp_frame *f)

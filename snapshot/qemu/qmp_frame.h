@@ -22,8 +22,8 @@ struct qmp_frame {
 int qmp_frame_feed(struct qmp_frame *f, const void *data, size_t len,
                    struct err *e);
 /*
- * 1 with the next object (the caller's to put), 0 if there is no whole line
- * yet, -1 with the error.
+ * *o_r is the next object (the caller's to put), or NULL if there is no whole
+ * line yet.
  */
 int qmp_frame_next(struct qmp_frame *f, json_object **o_r, struct err *e);
 void qmp_frame_free(struct qmp_frame *f);

@@ -10,7 +10,7 @@ static int drain(struct qmp_frame *f)
     struct err e;
     int rc;
 
-    while ((rc = qmp_frame_next(f, &o, &e)) > 0) {
+    while (!(rc = qmp_frame_next(f, &o, &e)) && o) {
         fuzz_demand(json_object_is_type(o, json_type_object), "an object");
         json_object_put(o);
     }

@@ -14,7 +14,7 @@ static bool next_is(struct qmp_frame *f, const char *want)
 {
     json_object *o = NULL;
     struct err e;
-    bool same = qmp_frame_next(f, &o, &e) == 1 && !strcmp(plain(o), want);
+    bool same = !qmp_frame_next(f, &o, &e) && o && !strcmp(plain(o), want);
 
     json_object_put(o);
     return same;
@@ -25,7 +25,7 @@ static bool nothing(struct qmp_frame *f)
     json_object *o = NULL;
     struct err e;
 
-    return qmp_frame_next(f, &o, &e) == 0;
+    return !qmp_frame_next(f, &o, &e) && !o;
 }
 
 static int feed(struct qmp_frame *f, const char *text)
@@ -73,7 +73,7 @@ static void split(void)
         bool end = text[i] == '\n';
 
         qmp_frame_feed(&f, text + i, 1, &e);
-        if (qmp_frame_next(&f, &o, &e) != (end ? 1 : 0))
+        if (qmp_frame_next(&f, &o, &e) || (o != NULL) != end)
             bytewise = false;
         json_object_put(o);
     }
