@@ -25,7 +25,9 @@ static char peek(struct scan *s)
     while (p < end && is_space(*p))
         p++;
     s->p = p;
-    return p < end ? *p : '\0';
+    if (p == end)
+        return '\0';
+    return *p;
 }
 
 static bool take(struct scan *s, char c)
@@ -129,6 +131,8 @@ static bool key(struct scan *s)
 /* The members of an object, or of an array, and the bracket behind them. */
 static bool members(struct scan *s, char close, unsigned depth)
 {
+    if (depth >= JSON_MAX_DEPTH)
+        return false;
     if (take(s, close))
         return true;
     do
@@ -140,14 +144,13 @@ static bool members(struct scan *s, char close, unsigned depth)
 
 static bool value(struct scan *s, unsigned depth)
 {
-    char c = peek(s);
-
-    switch (c) {
+    switch (peek(s)) {
     case '{':
+        s->p++;
+        return members(s, '}', depth + 1);
     case '[':
         s->p++;
-        return depth + 1 < JSON_MAX_DEPTH &&
-               members(s, c == '{' ? '}' : ']', depth + 1);
+        return members(s, ']', depth + 1);
     case '"':
         return string(s);
     case 't':

@@ -48,9 +48,10 @@ static int parse_disk(json_object *o, struct json_at at,
         json_u64(o, "virtual_size", at, INT64_MAX, &d->virtual_size, e) ||
         kind->parse(o, at, d, e))
         return -1;
+    if (d->identity)
+        return 0;
     /* Before there were identities, this was all. */
-    return d->identity ? 0 :
-           json_u64(o, "inode", at, UINT64_MAX, &d->inode, e);
+    return json_u64(o, "inode", at, UINT64_MAX, &d->inode, e);
 }
 
 static int parse_disks(json_object *o, const char *what, struct snapshot *s,
@@ -208,46 +209,56 @@ static void write_disk(json_object *o, const struct snapshot_disk *d)
     json_add_u64(o, "virtual_size", d->virtual_size);
 }
 
+static int parse_whole(const char *text, size_t len, const char *what,
+                       struct snapshot *s, struct err *e)
+{
+    json_object *o = json_parse_object(text, len, what, e);
+    int rc = -1;
+
+    if (o)
+        rc = meta_parse(o, what, s, e);
+    json_object_put(o);
+    return rc;
+}
+
 int meta_parse_text(const char *text, size_t len, const char *what,
                     struct snapshot *s, struct err *e)
 {
     const char *config;
-    char *rest = NULL;
     size_t config_len;
-    json_object *o;
-    int rc = -1;
+    char *rest;
 
-    if (len <= JSON_MAX_SIZE &&
-        json_scan_member(text, len, "config", &config, &config_len) &&
-        *config == '{')
-        rest = mem_printf("%.*s{}%s", (int)(config - text), text,
-                          config + config_len);
-    o = json_parse_object(rest ? rest : text, rest ? strlen(rest) : len,
-                          what, e);
-    if (o)
-        rc = meta_parse(o, what, s, e);
-    if (!rc && rest) {
-        free(s->config);
-        s->config = mem_printf("%.*s", (int)config_len, config);
-        json_object_put(s->raw);
-        s->raw = NULL;
-        s->text = rest;
-        rest = NULL;
+    if (len > JSON_MAX_SIZE ||
+        !json_scan_member(text, len, "config", &config, &config_len) ||
+        *config != '{')
+        return parse_whole(text, len, what, s, e);
+    rest = mem_printf("%.*s{}%s", (int)(config - text), text,
+                      config + config_len);
+    if (parse_whole(rest, strlen(rest), what, s, e)) {
+        free(rest);
+        return -1;
     }
-    json_object_put(o);
-    free(rest);
-    return rc;
+    free(s->config);
+    s->config = mem_printf("%.*s", (int)config_len, config);
+    json_object_put(s->raw);
+    s->raw = NULL;
+    s->text = rest;
+    return 0;
 }
 
 /* An object that is written as its text says. */
 static int write_verbatim(json_object *o, struct printbuf *to, int level,
                           int flags)
 {
-    char *text = flags & JSON_C_TO_STRING_PRETTY ?
-                 json_scan_pretty(json_object_get_userdata(o), level) :
-                 json_scan_compact(json_object_get_userdata(o));
-    int rc = printbuf_memappend(to, text, (int)strlen(text));
+    const char *written = json_object_get_userdata(o);
+    char *text;
+    int rc;
 
+    if (flags & JSON_C_TO_STRING_PRETTY)
+        text = json_scan_pretty(written, level);
+    else
+        text = json_scan_compact(written);
+    rc = printbuf_memappend(to, text, (int)strlen(text));
     free(text);
     return rc;
 }

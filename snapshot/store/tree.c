@@ -28,7 +28,9 @@ size_t tree_find(const struct tree *t, const char *name)
 
     if (name && t->n)
         node = bsearch(name, t->nodes, t->n, sizeof(*t->nodes), name_is);
-    return node && !node->gone ? (size_t)(node - t->nodes) : TREE_NONE;
+    if (!node || node->gone)
+        return TREE_NONE;
+    return (size_t)(node - t->nodes);
 }
 
 /* Follows ghosts up to a name that is none.  Ghosts are few. */
@@ -100,15 +102,18 @@ static int newest_first(const void *a, const void *b, void *tree)
     const struct snapshot *x = &nodes[*(const size_t *)a].s;
     const struct snapshot *y = &nodes[*(const size_t *)b].s;
 
-    if (x->creation_time != y->creation_time)
-        return x->creation_time < y->creation_time ? 1 : -1;
+    if (x->creation_time < y->creation_time)
+        return 1;
+    if (x->creation_time > y->creation_time)
+        return -1;
     return -strcmp(x->name, y->name);
 }
 
 static size_t *list_of(struct tree *t, size_t parent)
 {
-    return parent == TREE_NONE ? &t->first_root :
-           &t->nodes[parent].first_child;
+    if (parent == TREE_NONE)
+        return &t->first_root;
+    return &t->nodes[parent].first_child;
 }
 
 static void put_first(struct tree *t, size_t node, size_t parent)
@@ -287,7 +292,9 @@ static size_t step(const struct tree *t, size_t at, size_t top, size_t *depth)
             return TREE_NONE;
         --*depth;
     }
-    return at == top ? TREE_NONE : t->nodes[at].next;
+    if (at == top)
+        return TREE_NONE;
+    return t->nodes[at].next;
 }
 
 size_t *tree_subtree(const struct tree *t, size_t node, size_t *n_r)
