@@ -84,12 +84,14 @@ static int open_one(const char *path, int flags, uint64_t *size_r,
 {
     /* Past the page cache: the kernel writes tables and chunks so. */
     int fd = open(path, flags | O_DIRECT | O_CLOEXEC);
-    off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    off_t end;
 
+    if (fd < 0)
+        return err_errno(e, "cannot open %s", path);
+    end = lseek(fd, 0, SEEK_END);
     if (end < 0) {
         err_errno(e, "cannot open %s", path);
-        if (fd >= 0)
-            close(fd);
+        close(fd);
         return -1;
     }
     *size_r = (uint64_t)end;
@@ -152,11 +154,12 @@ static int read_header(struct cow *c, struct err *e)
     return 0;
 }
 
-/* 1 if the table is full and another one follows, 0 if not, -1. */
-static int mark_changed(struct cow *c, struct err *e)
+/* The table in c->buf; a full one is followed by another one. */
+static int mark_changed(struct cow *c, bool *full_r, struct err *e)
 {
     uint64_t i, n = c->chunk / PAIR;
 
+    *full_r = false;
     for (i = 0; i < n; i++) {
         uint64_t chunk = le64_at(c->buf, i * 2);
 
@@ -166,20 +169,20 @@ static int mark_changed(struct cow *c, struct err *e)
             return damaged(c, "a chunk is beyond the end of the origin", e);
         c->changed[chunk / 8] |= (uint8_t)(1 << chunk % 8);
     }
-    return 1;
+    *full_r = true;
+    return 0;
 }
 
 static int read_tables(struct cow *c, struct err *e)
 {
     uint64_t at = c->chunk, step = (c->chunk / PAIR + 1) * (uint64_t)c->chunk;
-    int more = 1;
+    bool more = true;
 
-    for (; more > 0 && at + c->chunk <= c->table_size; at += step) {
-        if (read_at(c->table, c->path[0], c->buf, c->chunk, at, e))
+    for (; more && at + c->chunk <= c->table_size; at += step)
+        if (read_at(c->table, c->path[0], c->buf, c->chunk, at, e) ||
+            mark_changed(c, &more, e))
             return -1;
-        more = mark_changed(c, e);
-    }
-    return more < 0 ? -1 : 0;
+    return 0;
 }
 
 static bool is_changed(const struct cow *c, uint64_t chunk)
@@ -190,14 +193,18 @@ static bool is_changed(const struct cow *c, uint64_t chunk)
 static int copy(struct cow *c, uint64_t first, uint64_t end, struct err *e)
 {
     uint64_t at = first * c->chunk, to = end * c->chunk;
-    size_t len = (size_t)((to < c->size ? to : c->size) - at);
+    size_t len;
 
+    if (to > c->size)
+        to = c->size;
+    len = (size_t)(to - at);
     if (read_at(c->snapshot, c->path[1], c->buf, len, at, e) ||
         read_at(c->origin, c->path[2], c->other, len, at, e))
         return -1;
     /* What is written takes room in the origin's other snapshots. */
-    return memcmp(c->buf, c->other, len) ?
-           write_at(c->origin, c->path[2], c->buf, len, at, e) : 0;
+    if (!memcmp(c->buf, c->other, len))
+        return 0;
+    return write_at(c->origin, c->path[2], c->buf, len, at, e);
 }
 
 static int copy_changed(struct cow *c, struct err *e)
@@ -209,12 +216,16 @@ static int copy_changed(struct cow *c, struct err *e)
             i += 8;
             continue;
         }
+        if (!is_changed(c, i)) {
+            i++;
+            continue;
+        }
         for (end = i; is_changed(c, end) &&
              (end - i) * c->chunk < RUN_MAX; end++)
             ;
-        if (end > i && copy(c, i, end, e))
+        if (copy(c, i, end, e))
             return -1;
-        i = end > i ? end : i + 1;
+        i = end;
     }
     return file_sync(c->origin, c->path[2], e);
 }

@@ -90,21 +90,26 @@ static const struct volume *find_ours(const struct volumes *vs,
 {
     const struct volume *v = volumes_find(vs, name);
 
-    return v && volume_has_tag(v, VOLUME_TAG) ? v : NULL;
+    if (!v || !volume_has_tag(v, VOLUME_TAG))
+        return NULL;
+    return v;
 }
 
 static int check_pool(const struct volumes *vs, const struct volume *v,
                       struct err *e)
 {
     const struct volume *pool = volumes_find_lv(vs, v->name, v->pool);
+    const char *why;
 
     if (!pool)
         return err_set(e, SNAP_FAILED, "the pool %s of %s is not there",
                        v->pool, v->name);
-    if (pool->health[0] || pool->check_needed)
+    why = pool->health;
+    if (!why[0] && pool->check_needed)
+        why = "needs a check";
+    if (why[0])
         return err_set(e, SNAP_FAILED, "the pool %s is not well (%s): see "
-                       "'lvs -a' and lvmthin(7)", pool->name,
-                       pool->health[0] ? pool->health : "needs a check");
+                       "'lvs -a' and lvmthin(7)", pool->name, why);
     if (pool->used >= 100 || pool->metadata_used >= 100)
         return err_set(e, SNAP_FAILED, "the pool %s is full: enlarge it with "
                        "lvextend", pool->name);
@@ -173,7 +178,9 @@ static int lvm_check(struct disk_host *h, struct snapshot_disk *d,
     rc = check_origin(h, d, &vs, e);
     volumes_free(&vs);
     /* What else LVM has against it is better heard before the guest stops. */
-    return rc ? -1 : take(d, true, e);
+    if (rc)
+        return -1;
+    return take(d, true, e);
 }
 
 static int lvm_capture(struct disk_host *h, const struct snapshot_disk *d,
@@ -181,7 +188,9 @@ static int lvm_capture(struct disk_host *h, const struct snapshot_disk *d,
 {
     (void)h;
     /* QEMU as the backend of a volume writes to the page cache. */
-    return file_sync_path(d->path, e) ? -1 : take(d, false, e);
+    if (file_sync_path(d->path, e))
+        return -1;
+    return take(d, false, e);
 }
 
 static int lvm_finish(struct disk_host *h, struct snapshot_disk *d,
@@ -196,8 +205,10 @@ static int lvm_finish(struct disk_host *h, struct snapshot_disk *d,
     if (!find_ours(&vs, d->part))
         rc = err_set(e, SNAP_FAILED, "no volume %s was made", d->part);
     volumes_free(&vs);
+    if (rc)
+        return -1;
     /* LVM leaves its own metadata in the cache of the group's disks. */
-    return rc ? rc : file_sync_path(d->path, e);
+    return file_sync_path(d->path, e);
 }
 
 static int check_overflow(const struct volume *part, struct err *e)
@@ -208,9 +219,11 @@ static int check_overflow(const struct volume *part, struct err *e)
                        "for what was written to the disk since; the snapshot "
                        "cannot be used any more", part->name,
                        part->size >> 20);
-    return part->active ? 0 :
-           err_set(e, SNAP_FAILED, "the snapshot volume %s is not active: "
-                   "run 'lvchange -ay %s'", part->name, part->name);
+    if (!part->active)
+        return err_set(e, SNAP_FAILED, "the snapshot volume %s is not "
+                       "active: run 'lvchange -ay %s'", part->name,
+                       part->name);
+    return 0;
 }
 
 /* What a revert writes to the origin, its other snapshots must keep. */
@@ -260,18 +273,22 @@ static int verify_part(const struct snapshot_disk *d,
 
     if (!origin)
         return err_set(e, SNAP_FAILED, "there is no volume %s", d->origin);
+    if (!part && volumes_find(vs, d->part))
+        return err_set(e, SNAP_FAILED, "the snapshot volume %s is not the one "
+                       "that was made: it lacks the tag " VOLUME_TAG,
+                       d->part);
     if (!part)
-        return err_set(e, SNAP_FAILED, "the snapshot volume %s %s", d->part,
-                       volumes_find(vs, d->part) ?
-                       "is not the one that was made: it lacks the tag "
-                       VOLUME_TAG : "is not there");
+        return err_set(e, SNAP_FAILED, "the snapshot volume %s is not there",
+                       d->part);
     if (!d->stamp || (!is_lineage(origin, d->stamp) && !force))
         return err_set(e, SNAP_FAILED, "%s is not the volume that was "
                        "snapshot: use --force if it is to be replaced",
                        d->origin);
-    if (part->thin)
-        return check_no_classic(vs, d->origin, e) ? -1 :
-               check_pool(vs, part, e);
+    if (part->thin) {
+        if (check_no_classic(vs, d->origin, e))
+            return -1;
+        return check_pool(vs, part, e);
+    }
     if (check_overflow(part, e))
         return -1;
     /* For example after "lvconvert --merge" by hand and a new volume. */
@@ -285,12 +302,12 @@ static int lvm_verify(const struct snapshot_disk *d, bool force,
                       struct err *e)
 {
     struct volumes vs;
-    char *now = NULL;
-    int rc = volume_of_path(d->path, &now, e);
+    char *now;
+    int rc;
 
-    if (rc < 0)
+    if (volume_of_path(d->path, &now, e))
         return -1;
-    if (!rc || strcmp(now, d->origin)) {
+    if (!now || strcmp(now, d->origin)) {
         free(now);
         return err_set(e, SNAP_FAILED, "%s does not lead to the volume %s",
                        d->path, d->origin);
@@ -326,8 +343,10 @@ static int drop(const struct volumes *vs, const struct snapshot_disk *d,
                 const char *suffix, struct err *e)
 {
     char *name = mem_printf("%s%s", d->part, suffix);
-    int rc = volumes_find(vs, name) ? volume_remove(name, e) : 0;
+    int rc = 0;
 
+    if (volumes_find(vs, name))
+        rc = volume_remove(name, e);
     free(name);
     return rc;
 }
@@ -341,8 +360,9 @@ static int renew(const struct snapshot_disk *d, const struct volume *part,
         .tags = VOLUME_TAG,
     };
 
-    return volume_take(&t, e) || volume_remove(part->name, e) ||
-           volume_rename(fresh, part->name, e) ? -1 : 0;
+    if (volume_take(&t, e) || volume_remove(part->name, e))
+        return -1;
+    return volume_rename(fresh, part->name, e);
 }
 
 static int apply_classic(const struct snapshot_disk *d,
@@ -371,8 +391,11 @@ static char *next_tags(const struct snapshot_disk *d,
                        const struct volume *origin)
 {
     char *tags = mem_printf("%s%s", LINEAGE, d->stamp);
-    char *all = mem_strdup(origin ? origin->tags : ""), *tag, *save = NULL;
+    char *all, *tag, *save = NULL;
 
+    if (!origin)
+        return tags;
+    all = mem_strdup(origin->tags);
     for (tag = strtok_r(all, ",", &save); tag;
          tag = strtok_r(NULL, ",", &save)) {
         char *more;
@@ -410,13 +433,15 @@ static int apply_thin(const struct snapshot_disk *d, const struct volumes *vs,
     const struct volume *origin = volumes_find(vs, d->origin);
     char *next = mem_printf("%s%s", d->part, NEXT);
     char *old = mem_printf("%s%s", d->part, OLD);
-    const struct volume *was = volumes_find(vs, old);
+    const struct volume *was = volumes_find(vs, old), *model = was;
     int rc = drop(vs, d, NEXT, e);
 
+    if (origin)
+        model = origin;
     if (!rc && origin && was)
         rc = volume_remove(old, e);
     if (!rc)
-        rc = take_next(d, next, origin ? origin : was, e);
+        rc = take_next(d, next, model, e);
     if (!rc && origin)
         rc = volume_rename(d->origin, old, e);
     if (!rc)
@@ -436,8 +461,10 @@ static int mend(const struct snapshot_disk *d, struct volumes *vs,
     int rc = 0;
 
     if (find_ours(vs, fresh)) {
-        rc = volumes_find(vs, d->part) ? volume_remove(fresh, e) :
-             volume_rename(fresh, d->part, e);
+        if (volumes_find(vs, d->part))
+            rc = volume_remove(fresh, e);
+        else
+            rc = volume_rename(fresh, d->part, e);
         volumes_free(vs);
         if (!rc)
             rc = volumes_read_beside(d->part, vs, e);
@@ -455,11 +482,14 @@ static int apply(const struct snapshot_disk *d, struct volumes *vs,
         return -1;
     part = find_ours(vs, d->part);
     origin = volumes_find(vs, d->origin);
-    if (!part || (!origin && !part->thin))
+    if (!part)
+        return err_set(e, SNAP_FAILED, "the volume %s is not there", d->part);
+    if (part->thin)
+        return apply_thin(d, vs, e);
+    if (!origin)
         return err_set(e, SNAP_FAILED, "the volume %s is not there",
-                       part ? d->origin : d->part);
-    return part->thin ? apply_thin(d, vs, e) :
-           apply_classic(d, part, origin, e);
+                       d->origin);
+    return apply_classic(d, part, origin, e);
 }
 
 /* A path that a crash left without its volume has no holder. */
@@ -467,7 +497,9 @@ static int check_free(const struct snapshot_disk *d, struct err *e)
 {
     struct stat st;
 
-    return stat(d->path, &st) ? 0 : image_wait_free(d->path, e);
+    if (stat(d->path, &st))
+        return 0;
+    return image_wait_free(d->path, e);
 }
 
 static int lvm_apply(const struct snapshot_disk *d, struct err *e)
@@ -480,7 +512,9 @@ static int lvm_apply(const struct snapshot_disk *d, struct err *e)
         return -1;
     rc = apply(d, &vs, e);
     volumes_free(&vs);
-    return rc ? rc : file_sync_path(d->path, e);
+    if (rc)
+        return -1;
+    return file_sync_path(d->path, e);
 }
 
 /*

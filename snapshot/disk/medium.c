@@ -16,23 +16,25 @@ static int probe_block(struct domain_disk *disk, struct err *e)
     const struct volume *v;
     struct volumes vs;
     char *name;
-    int rc = volume_of_path(disk->path, &name, e);
 
     disk->medium = MEDIUM_BLOCK;
-    if (rc <= 0)
-        return rc;
-    rc = volumes_read_beside(name, &vs, e);
-    if (rc) {
+    if (volume_of_path(disk->path, &name, e))
+        return -1;
+    if (!name)
+        return 0;
+    if (volumes_read_beside(name, &vs, e)) {
         free(name);
         return -1;
     }
     v = volumes_find(&vs, name);
     if (v) {
-        disk->medium = v->thin ? MEDIUM_LVM_THIN : MEDIUM_LVM;
+        disk->medium = MEDIUM_LVM;
+        if (v->thin)
+            disk->medium = MEDIUM_LVM_THIN;
         disk->volume = name;
-    } else {
-        free(name);
+        name = NULL;
     }
+    free(name);
     volumes_free(&vs);
     return 0;
 }

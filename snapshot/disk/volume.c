@@ -69,10 +69,14 @@ static char *name_of_device(const char *device)
     size_t n = 0;
 
     for (; *device; device++) {
-        if (device[0] == '-' && device[1] == '-')
-            name[n++] = *device++;
-        else
-            name[n++] = *device == '-' ? '/' : *device;
+        if (*device != '-') {
+            name[n++] = *device;
+        } else if (device[1] == '-') {
+            name[n++] = '-';
+            device++;
+        } else {
+            name[n++] = '/';
+        }
     }
     return name;
 }
@@ -83,9 +87,13 @@ static char *device_name(const char *name)
     size_t n = 0;
 
     for (; *name; name++) {
+        if (*name == '/') {
+            device[n++] = '-';
+            continue;
+        }
         if (*name == '-')
             device[n++] = '-';
-        device[n++] = *name == '/' ? '-' : *name;
+        device[n++] = *name;
     }
     return device;
 }
@@ -130,18 +138,23 @@ int volume_of_path(const char *path, char **name_r, struct err *e)
         free(*name_r);
         *name_r = NULL;
     }
-    return *name_r ? 1 : 0;
+    return 0;
 }
 
-/* The path without links in its directories. */
+/* The path without links in its directories; NULL if it has none. */
 static char *clean(const char *path)
 {
     const char *base = strrchr(path, '/');
-    char *dir = base ? mem_printf("%.*s/", (int)(base - path), path) : NULL;
-    char *real = dir ? realpath(dir, NULL) : NULL;
-    char *whole = dir ? mem_printf("%s%s", real ? real : dir,
-                                   base + !real) : NULL;
+    char *dir, *real, *whole;
 
+    if (!base)
+        return NULL;
+    dir = mem_printf("%.*s/", (int)(base - path), path);
+    real = realpath(dir, NULL);
+    if (real)
+        whole = mem_printf("%s%s", real, base);
+    else
+        whole = mem_strdup(path);
     free(dir);
     free(real);
     return whole;
@@ -156,8 +169,9 @@ static char *follow(const char *path)
     if (n <= 0)
         return NULL;
     to[n] = '\0';
-    return to[0] == '/' ? mem_strdup(to) :
-           mem_printf("%.*s/%s", (int)(strrchr(path, '/') - path), path, to);
+    if (to[0] == '/')
+        return mem_strdup(to);
+    return mem_printf("%.*s/%s", (int)(strrchr(path, '/') - path), path, to);
 }
 
 bool volume_is_named_by(const char *path, const char *name)
@@ -185,6 +199,13 @@ bool volume_is_named_by(const char *path, const char *name)
     return yes;
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    if (a < b)
+        return a;
+    return b;
+}
+
 /*
  * LVM keeps "_tdata" and many more to itself, anywhere in a name, and counts
  * "-" twice in the name of a device.  The first letters are the origin's, so
@@ -197,12 +218,11 @@ char *volume_snapshot_name(const char *origin, const char *snapshot,
     char *lv = mem_strdup(strchr(origin, '/') + 1);
     char *word = mem_strdup(snapshot), *name, *p;
     size_t used = device_length(vg) + strlen(".---") + strlen(unique);
-    size_t room = used < NAME_ROOM ? NAME_ROOM - used : 0;
+    size_t room = NAME_ROOM - smaller(used, NAME_ROOM);
 
     if (device_length(lv) > room / 2)
-        lv[strlen(lv) < room / 4 ? strlen(lv) : room / 4] = '\0';
-    used = device_length(lv);
-    room = used < room ? room - used : 0;
+        lv[smaller(strlen(lv), room / 4)] = '\0';
+    room -= smaller(device_length(lv), room);
     if (strlen(word) > room)
         word[room] = '\0';
     for (p = word; *p; p++)
@@ -262,8 +282,11 @@ static int percent(json_object *o, const char *key, struct json_at at,
 
     if (json_str(o, key, at, &s, e))
         return -1;
-    *n_r = s[0] ? strtod(s, &end) : -1;
-    if (s[0] && (*end || !(*n_r >= 0 && *n_r <= 100)))
+    *n_r = -1;
+    if (!s[0])
+        return 0;
+    *n_r = strtod(s, &end);
+    if (*end || !(*n_r >= 0 && *n_r <= 100))
         return err_set(e, SNAP_FAILED, "%s: '%s' is '%s', not a percentage",
                        at.what, key, s);
     return 0;
@@ -309,8 +332,9 @@ static int parse_volume(json_object *o, struct volume *v, struct err *e)
     v->name = mem_printf("%s/%s", vg, lv);
     v->thin = v->pool[0] && !strncmp(layout, "thin", 4);
     v->active = !strcmp(active, "active");
-    return v->extent ? 0 :
-           err_set(e, SNAP_FAILED, "lvs: 'vg_extent_size' is 0");
+    if (!v->extent)
+        return err_set(e, SNAP_FAILED, "lvs: 'vg_extent_size' is 0");
+    return 0;
 }
 
 static int parse_volumes(json_object *o, struct volumes *vs, struct err *e)
@@ -351,8 +375,10 @@ int volumes_read(const char *vg, struct volumes *vs, struct err *e)
     if (rc && strstr(p.why, none)) {
         rc = 0;
     } else if (!rc) {
+        rc = -1;
         o = json_parse_object(p.out, p.out_len, "lvs", e);
-        rc = o ? parse_volumes(o, vs, e) : -1;
+        if (o)
+            rc = parse_volumes(o, vs, e);
     }
     if (rc)
         volumes_free(vs);
@@ -460,10 +486,12 @@ int volume_take(const struct volume_take *t, struct err *e)
 {
     char *size = mem_printf("%" PRIu64 "b", t->size);
     char *tags = mem_strdup(t->tags);
-    const char **argv = NULL;
+    const char **argv = NULL, *skip = "y";
     size_t n = 0;
     int rc;
 
+    if (t->active)
+        skip = "n";
     add(&argv, &n, "lvcreate");
     add(&argv, &n, "--yes");
     if (t->test)
@@ -475,7 +503,7 @@ int volume_take(const struct volume_take *t, struct err *e)
         add(&argv, &n, size);
     } else {
         add(&argv, &n, "--setactivationskip");
-        add(&argv, &n, t->active ? "n" : "y");
+        add(&argv, &n, skip);
     }
     add(&argv, &n, "--name");
     add(&argv, &n, strchr(t->name, '/') + 1);

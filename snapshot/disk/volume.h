@@ -40,8 +40,8 @@ struct volumes {
 };
 
 /*
- * The volume that is behind a path of whatever form: 1 and its name (the
- * caller's to free), 0 if it is none, or its layer inside LVM.  Runs nothing.
+ * The name of the volume that is behind a path of whatever form (the caller's
+ * to free), or NULL: there is none, or one inside LVM.  Runs nothing.
  */
 int volume_of_path(const char *path, char **name_r, struct err *e);
 /* True if the path leads there by the volume's name, not by a number. */

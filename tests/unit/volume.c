@@ -120,10 +120,10 @@ static bool leads_to(const char *path, const char *want)
     struct err e;
     char *name;
     int rc = volume_of_path(path, &name, &e);
-    bool same = want ? rc == 1 && !strcmp(name, want) : !rc && !name;
+    bool same = !rc && !name == !want && (!want || !strcmp(name, want));
 
     if (!same)
-        printf("# %d %s\n", rc, name ? name : "");
+        printf("# %d %s\n", rc, name ? name : "none");
     free(name);
     return same;
 }
