@@ -43,22 +43,36 @@ void domain_init(void *libxl_ctx_)
 static int failed(struct err *e, uint32_t domid, const char *what, int rc)
 {
     char *name = libxl_domid_to_name(ctx, domid);
+    const char *shown = "?";
 
+    if (name)
+        shown = name;
     err_set(e, SNAP_FAILED, "libxl cannot %s domain %s (id %u): error %d; "
-            "'xl -vvv' and /var/log/xen tell more", what,
-            name ? name : "?", domid, rc);
+            "'xl -vvv' and /var/log/xen tell more", what, shown, domid, rc);
     free(name);
     return -1;
+}
+
+/* The result of a call of libxl's. */
+static int result(struct err *e, uint32_t domid, const char *what, int rc)
+{
+    if (rc)
+        return failed(e, domid, what, rc);
+    return 0;
 }
 
 static enum domain_state state_of(const libxl_dominfo *info)
 {
     if (info->dying)
         return DOMAIN_DYING;
+    if (info->shutdown &&
+        info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
+        return DOMAIN_SUSPENDED;
     if (info->shutdown)
-        return info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND ?
-               DOMAIN_SUSPENDED : DOMAIN_SHUTDOWN;
-    return info->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+        return DOMAIN_SHUTDOWN;
+    if (info->paused)
+        return DOMAIN_PAUSED;
+    return DOMAIN_RUNNING;
 }
 
 static void format_uuid(const libxl_uuid *uuid, char text[37])
@@ -73,7 +87,9 @@ static int get_info(uint32_t domid, libxl_dominfo *info, struct err *e)
 
     if (rc == ERROR_DOMAIN_NOTFOUND)
         return 0;
-    return rc ? failed(e, domid, "look at", rc) : 1;
+    if (rc)
+        return failed(e, domid, "look at", rc);
+    return 1;
 }
 
 static const char *type_name(libxl_domain_type type)
@@ -88,13 +104,22 @@ static const char *type_name(libxl_domain_type type)
 
 static const char *known(const char *word)
 {
-    return word && strcmp(word, "unknown") ? word : "";
+    if (!word || !strcmp(word, "unknown"))
+        return "";
+    return word;
+}
+
+static char *dup_or_empty(const char *s)
+{
+    if (!s)
+        return mem_strdup("");
+    return mem_strdup(s);
 }
 
 static void fill_disk(struct domain_disk *d, const libxl_device_disk *disk)
 {
-    d->vdev = mem_strdup(disk->vdev ? disk->vdev : "");
-    d->path = mem_strdup(disk->pdev_path ? disk->pdev_path : "");
+    d->vdev = dup_or_empty(disk->vdev);
+    d->path = dup_or_empty(disk->pdev_path);
     d->format = known(libxl_disk_format_to_string(disk->format));
     d->backend = known(libxl_disk_backend_to_string(disk->backend));
     d->readonly = !disk->readwrite;
@@ -135,10 +160,11 @@ static const char *confined(const libxl_domain_config *config)
 {
     if (config->c_info.type != LIBXL_DOMAIN_TYPE_HVM)
         return NULL;
-    return is_set(config->b_info.device_model_stubdomain) ?
-               "runs in a stub domain" :
-           is_set(config->b_info.dm_restrict) ?
-               "is restricted (dm_restrict)" : NULL;
+    if (is_set(config->b_info.device_model_stubdomain))
+        return "runs in a stub domain";
+    if (is_set(config->b_info.dm_restrict))
+        return "is restricted (dm_restrict)";
+    return NULL;
 }
 
 static void fill_info(struct domain *d, const libxl_dominfo *info)
@@ -225,8 +251,11 @@ char *domain_name(const char *word)
     struct err ignored;
     unsigned long domid;
 
-    if (!all_digits(word))
-        return look(word, false, &d, &ignored) > 0 ? mem_strdup(word) : NULL;
+    if (!all_digits(word)) {
+        if (look(word, false, &d, &ignored) <= 0)
+            return NULL;
+        return mem_strdup(word);
+    }
     errno = 0;
     domid = strtoul(word, NULL, 10);
     if (errno || domid >= UINT32_MAX)
@@ -334,8 +363,7 @@ static pid_t other_saver(uint32_t domid)
     pid_t found = 0;
 
     while (dir && !found && (de = readdir(dir))) {
-        pid_t pid = isdigit((unsigned char)de->d_name[0]) ?
-                    (pid_t)atol(de->d_name) : 0;
+        pid_t pid = (pid_t)atol(de->d_name);    /* 0: not a process */
 
         if (pid > 0 && is_saver(pid, domid))
             found = pid;
@@ -411,8 +439,10 @@ int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
     const char *known_as = name ? name : "?";
     uint64_t begun = clock_ms();
     sigset_t old;
-    int rc;
+    int rc, flags = 0;
 
+    if (live)
+        flags = LIBXL_SUSPEND_LIVE;
     if (check_alone(domid, known_as, e)) {
         free(name);
         return -1;
@@ -422,8 +452,7 @@ int domain_suspend(uint32_t domid, int fd, bool live, struct err *e)
      * which may come when the guest is asked to suspend itself, and does.
      */
     interrupt_block(&old);
-    rc = libxl_domain_suspend(ctx, domid, fd, live ? LIBXL_SUSPEND_LIVE : 0,
-                              NULL);
+    rc = libxl_domain_suspend(ctx, domid, fd, flags, NULL);
     interrupt_unblock(&old);
     if (rc)
         rc = explain(domid, known_as, rc, clock_ms() - begun, e);
@@ -448,22 +477,23 @@ int domain_resume(uint32_t domid, bool paused, struct err *e)
         rc = 0;
         goto out;
     }
-    rc = paused ? libxl_domain_pause(ctx, domid, NULL) : 0;
+    rc = 0;
+    if (paused)
+        rc = libxl_domain_pause(ctx, domid, NULL);
     if (!rc)
         rc = libxl_domain_resume(ctx, domid, 1, NULL);
-    if (rc)
-        failed(e, domid, "resume", rc);
+    rc = result(e, domid, "resume", rc);
 
 out:
     libxl_dominfo_dispose(&info);
-    return rc ? -1 : 0;
+    return rc;
 }
 
 int domain_unpause(uint32_t domid, struct err *e)
 {
     int rc = libxl_domain_unpause(ctx, domid, NULL);
 
-    return rc ? failed(e, domid, "unpause", rc) : 0;
+    return result(e, domid, "unpause", rc);
 }
 
 /* It fails while somebody else destroys the domain, as at its reboot. */
