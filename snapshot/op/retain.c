@@ -50,11 +50,6 @@ static const char *const ends[] = {
     [RETAIN_NOTHING] = "all are to go",
 };
 
-const char *retain_rule_name(enum retain_rule rule)
-{
-    return words[rule];
-}
-
 bool retain_has_rule(const struct retain *r)
 {
     enum retain_rule rule;

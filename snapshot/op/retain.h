@@ -47,8 +47,6 @@ struct retain {
     const char *match;              /* glob of the names meant, NULL: all */
 };
 
-/* "last", "hourly" ... */
-const char *retain_rule_name(enum retain_rule rule);
 /* Without a rule RETAIN_BY_RULE keeps all. */
 bool retain_has_rule(const struct retain *r);
 

@@ -43,20 +43,6 @@ struct running {
     const char *killed;         /* why we killed it, or NULL */
 };
 
-char *proc_words(const char *const *argv)
-{
-    char *words = mem_strdup(argv[0]);
-    size_t i;
-
-    for (i = 1; argv[i]; i++) {
-        char *more = mem_printf("%s %s", words, argv[i]);
-
-        free(words);
-        words = more;
-    }
-    return words;
-}
-
 static void close_fd(int *fd)
 {
     if (*fd >= 0)

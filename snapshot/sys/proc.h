@@ -46,9 +46,6 @@ int proc_run(struct proc *p, struct err *e);
  */
 void proc_bar_writes(void);
 
-/* The words of argv for a message or a log. */
-char *proc_words(const char *const *argv);
-
 #endif
 
 /*

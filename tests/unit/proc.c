@@ -305,15 +305,6 @@ static int interrupted(void *arg)
            strstr(e.text, "interrupted") ? 0 : 1;
 }
 
-static void words(void)
-{
-    const char *const argv[] = { "qemu-img", "info", "a b", NULL };
-    char *text = proc_words(argv);
-
-    check(!strcmp(text, "qemu-img info a b"), "words for a message");
-    free(text);
-}
-
 /* A file as stdin, from where the descriptor stands. */
 static void file_input(void)
 {
@@ -357,7 +348,6 @@ int main(void)
     signals();
     check(!unit_child(interrupted, &no), "Ctrl-C stops a program");
     check(!unit_child(interrupted, &yes), "but one that must not be stopped");
-    words();
     check(unit_open_fds() == before, "no descriptor is left open");
     return unit_done();
 }
