@@ -16,7 +16,7 @@ RELEASE_TESTS = $(addprefix tests/releases/,bullseye bookworm trixie) \
 	tests/package/package.sh
 
 # Those that need no Xen.
-LOCAL_TESTS = tests/direction $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all $(CLI_TESTS)
+LOCAL_TESTS = tests/direction tests/words $(UNIT_TESTS) $(ASAN_TESTS) tests/fuzz/all $(CLI_TESTS)
 
 export SWEEP_PART
 
@@ -24,7 +24,7 @@ export SWEEP_PART
 check-quick:
 	@tests/need quick
 	@$(MAKE) --no-print-directory all unit-tests fake
-	@tests/run tests/direction $(UNIT_TESTS) $(CLI_TESTS)
+	@tests/run tests/direction tests/words $(UNIT_TESTS) $(CLI_TESTS)
 
 check: build-tests
 	@tests/run $(LOCAL_TESTS) $(SWEEP_TESTS) $(XEN_TESTS) $(XEN_PROGRAMS)

@@ -46,8 +46,7 @@ static const char *lvm_refuse(const struct domain_disk *disk,
         return "only a logical volume can have an LVM snapshot";
     /* QEMU keeps their tables in memory. */
     if (strcmp(disk->format, "raw") && !r->cold)
-        return "a volume that holds an image of this format can only be "
-               "snapshot with --cold";
+        return "a volume that holds an image of this format needs --cold";
     if (r->path)
         return "an LVM snapshot is a volume of the same group: leave path= "
                "out";
@@ -241,8 +240,8 @@ static int check_others(const struct volumes *vs, const struct volume *part,
         if (v == part || v->thin || v->invalid || v->size >= full ||
             strcmp(v->origin, part->origin) || room >= need)
             continue;
-        return err_set(e, SNAP_FAILED, "going back to %s could overflow the "
-                       "snapshot volume %s: enlarge that with 'lvextend -L "
+        return err_set(e, SNAP_FAILED, "a revert to %s could overflow the "
+                       "snapshot volume %s: enlarge it with 'lvextend -L "
                        "+%.0fM %s'", part->name, v->name,
                        (need - room) / (1 << 20) + 1, v->name);
     }
@@ -281,8 +280,8 @@ static int verify_part(const struct snapshot_disk *d,
         return err_set(e, SNAP_FAILED, "the snapshot volume %s is not there",
                        d->part);
     if (!d->stamp || (!is_lineage(origin, d->stamp) && !force))
-        return err_set(e, SNAP_FAILED, "%s is not the volume that was "
-                       "snapshot: use --force if it is to be replaced",
+        return err_set(e, SNAP_FAILED, "%s is not the volume that the "
+                       "snapshot was taken of: use --force to replace it",
                        d->origin);
     if (part->thin) {
         if (check_no_classic(vs, d->origin, e))
@@ -454,8 +453,8 @@ static int apply_thin(const struct snapshot_disk *d, const struct volumes *vs,
 }
 
 /* Crashed while the classic snapshot was renewed: ends that. */
-static int mend(const struct snapshot_disk *d, struct volumes *vs,
-                struct err *e)
+static int end_renewal(const struct snapshot_disk *d, struct volumes *vs,
+                       struct err *e)
 {
     char *fresh = mem_printf("%s%s", d->part, FRESH);
     int rc = 0;
@@ -478,7 +477,7 @@ static int apply(const struct snapshot_disk *d, struct volumes *vs,
 {
     const struct volume *part, *origin;
 
-    if (mend(d, vs, e))
+    if (end_renewal(d, vs, e))
         return -1;
     part = find_ours(vs, d->part);
     origin = volumes_find(vs, d->origin);
@@ -572,7 +571,7 @@ static int lvm_check_remove(struct disk_host *h, struct snapshot_disk *d,
 static int remove_volumes(const struct snapshot_disk *d, struct volumes *vs,
                           struct err *e)
 {
-    if (mend(d, vs, e))
+    if (end_renewal(d, vs, e))
         return -1;
     /* A revert that was given up may have left these. */
     if (drop(vs, d, NEXT, e))

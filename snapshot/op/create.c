@@ -249,7 +249,7 @@ static int choose_mode(struct session *s, const struct snap_create *req,
     if (!e->hot_only || prepare_job(s, req, name, true, d, j, &cold))
         return -1;
     report_info(s->env->rep, "the snapshot is taken cold (the domain is saved "
-                "and restored), as hot it cannot be: %s", e->text);
+                "and restored), because it cannot be taken hot: %s", e->text);
     return 0;
 }
 

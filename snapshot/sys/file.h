@@ -45,7 +45,7 @@ int file_open_read(int dirfd, const char *name, const char *what,
 /* The same of a directory of ours (right owner, not writable by others). */
 int file_open_dir(int dirfd, const char *name, const char *what,
                   struct err *e);
-/* mkdir that does not mind an existing directory; fsyncs the parent. */
+/* mkdir that accepts an existing directory; fsyncs the parent. */
 int file_make_dir(int dirfd, const char *name, const char *what,
                   struct err *e);
 /* Renames within a directory and fsyncs it. */

@@ -21,7 +21,7 @@ enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_SET, OP_COUNT };
 struct job {
     /* in the journal */
     enum op op;
-    struct snapshot s;          /* made, gone back to, deleted, changed */
+    struct snapshot s;          /* made, reverted to, deleted, changed */
     struct plan plan;
     uint32_t domid;             /* create, revert: the domain that ran, */
     char *uuid;                 /* or 0 and NULL */

@@ -467,7 +467,7 @@ static void cannot_go_back(const struct snapshot_disk *d, const char *why)
     struct err e;
 
     check_err(disk_verify(d, false, &e), &e, SNAP_FAILED, why,
-              "not gone back to: %s", why);
+              "a revert is refused: %s", why);
 }
 
 static void verified_classic(void)
@@ -480,7 +480,7 @@ static void verified_classic(void)
     b = taken("s2", "two", 16 << 20, false);
     set("vg/d.s1-0badcafe/used", "50.00");
     cannot_go_back(&a, "could overflow the snapshot volume "
-                   "vg/d.s2-0badcafe: enlarge that with 'lvextend -L +19M");
+                   "vg/d.s2-0badcafe: enlarge it with 'lvextend -L +19M");
     set("vg/d.s2-0badcafe/invalid", "1");
     check(!disk_verify(&a, false, &e), "what has overflowed needs no room");
     cannot_go_back(&b, "has overflowed: its size of 16 MiB was too small");
@@ -507,7 +507,7 @@ static void verified(bool thin)
     begin(thin);
     a = taken("s1", "one", 0, thin);
     set("vg/d/uuid", "another");
-    cannot_go_back(&a, "is not the volume that was snapshot: use --force");
+    cannot_go_back(&a, "is not the volume that the snapshot was taken of");
     check(!disk_verify(&a, true, &e), "with --force it is");
     set("vg/d/uuid", "d");
     set("vg/d.s1-0badcafe/tags", "xl-snapshots");
