@@ -283,9 +283,11 @@ static char *log_of(void)
     return log ? log : mem_strdup("");
 }
 
-/* Cut off before or after each command of a revert. */
-static void cut(bool thin, const char *used)
+/* Cut off before or after each of so many commands of a revert. */
+static void cut(bool thin, const char *used, const char *what,
+                unsigned commands)
 {
+    const size_t none = thin ? 2 : 1;
     struct snapshot_disk a, b;
     unsigned n, late, cuts = 0;
     struct err e;
@@ -315,10 +317,9 @@ static void cut(bool thin, const char *used)
             set("dev/vg/d", "later");
             good = good && !disk_apply(&b, &e) && is("dev/vg/d", "two") &&
                    !disk_apply(&a, &e) && is("dev/vg/d", "one") &&
-                   volumes() == (thin ? 4 : 3) && !undo(&a, &e) &&
-                   !undo(&b, &e) && volumes() == (thin ? 2 : 1);
-            check(good, "%s: cut off %s command %u", thin ? "thin" :
-                  used ? "classic, worn" : "classic",
+                   volumes() == none + 2 && !undo(&a, &e) &&
+                   !undo(&b, &e) && volumes() == none;
+            check(good, "%s: cut off %s command %u", what,
                   late ? "after" : "before", n);
             if (!good)
                 printf("# %s\n", e.text);
@@ -326,7 +327,7 @@ static void cut(bool thin, const char *used)
             drop(&b);
             free(left);
         }
-    check(!rc && cuts == (thin ? 8 : used ? 6 : 0), "%u cuts", cuts);
+    check(!rc && cuts == 2 * commands, "%s: %u cuts", what, cuts);
 }
 
 /* A revert that was cut off, then given up: the snapshot is deleted. */
@@ -574,9 +575,9 @@ int main(void)
     refusals();
     life(true);
     life(false);
-    cut(true, NULL);
-    cut(false, NULL);
-    cut(false, "50.00");
+    cut(true, NULL, "thin", 4);
+    cut(false, NULL, "classic", 0);
+    cut(false, "50.00", "classic, worn", 3);
     given_up(true);
     given_up(false);
     asleep(true);

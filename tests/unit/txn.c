@@ -81,19 +81,25 @@ static int change(bool to, enum verb v, enum fate fate, struct err *e)
 
 static int act(struct job *j, const struct step *step, struct err *e)
 {
+    enum fate fate = NONE;
+
     (void)j;
     world->records[step->verb] = journal_lines();
     if (world->signal_at == (int)step->verb)
         raise(SIGTERM);
-    return change(true, step->verb, step->verb == world->act.verb ?
-                  world->act.fate : NONE, e);
+    if (step->verb == world->act.verb)
+        fate = world->act.fate;
+    return change(true, step->verb, fate, e);
 }
 
 static int undo(struct job *j, const struct step *step, struct err *e)
 {
+    enum fate fate = NONE;
+
     (void)j;
-    return change(false, step->verb, step->verb == world->undo.verb ?
-                  world->undo.fate : NONE, e);
+    if (step->verb == world->undo.verb)
+        fate = world->undo.fate;
+    return change(false, step->verb, fate, e);
 }
 
 static int happened(struct job *j, bool *yes_r, struct err *e)
@@ -136,9 +142,18 @@ const struct step_ops *steps_find(enum verb v)
     };
     static const struct step_ops forward = { .act = act };
 
-    return v == STEP_PUBLISH ? &commit :
-           v == STEP_SET_CURRENT || v == STEP_UNPAUSE ? &forward :
-           v == STEP_CAPTURE || v == STEP_RESUME ? &joined : &plain;
+    switch (v) {
+    case STEP_PUBLISH:
+        return &commit;
+    case STEP_SET_CURRENT:
+    case STEP_UNPAUSE:
+        return &forward;
+    case STEP_CAPTURE:
+    case STEP_RESUME:
+        return &joined;
+    default:
+        return &plain;
+    }
 }
 
 static void make_job(struct job *j)
