@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * The user's configuration of a snapshot (DESIGN section 2): xl.cfg syntax,
+ * The user's configuration of a snapshot (doc/design.md 2): xl.cfg syntax,
  * read by libxlutil (libxlutil.h, xlu_cfg_*).  Key=Value arguments of the
  * command line are read after the file and so win over it.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * The engine's front: the four operations (DESIGN section 4).  Everything
+ * The engine's front: the four operations (doc/design.md 4).  Everything
  * here returns 0, or -1 with the error and its exit status; nothing prints.
  *
  * Calling sequence: snap_init(), then any operation.  The signals of

@@ -2,7 +2,7 @@
 
 /*
  * The end of an external snapshot's frozen layer: its content goes where
- * other layers still need it (DESIGN section 4, delete).
+ * other layers still need it (doc/design.md 4, delete).
  *
  * Every layer that stands on it either pulls its content or, if that is
  * cheaper or the only safe direction for a running QEMU, is written into it

@@ -2,7 +2,7 @@
 
 /*
  * What a block device is called that outlives the boot, whatever number it
- * has then (DESIGN section 8).  From sysfs alone: nothing is opened.
+ * has then (doc/design.md 8).  From sysfs alone: nothing is opened.
  */
 
 #ifndef SNAPSHOT_DEVICE_H

@@ -3,7 +3,7 @@
 /*
  * What proves that an image, layer, volume or device is the one that a
  * snapshot was taken of, however its path is spelled, and after a reboot of
- * dom0 (DESIGN section 8).
+ * dom0 (doc/design.md 8).
  *
  * Calling sequence:
  *     struct image_id now;

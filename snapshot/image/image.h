@@ -6,7 +6,7 @@
  *
  * qemu-img takes no lock that a domain's backend would honour (xen-block
  * opens with locking=off), so every call that writes goes through
- * image_write(), which looks for holders first (DESIGN section 5, rule 1).
+ * image_write(), which looks for holders first (doc/design.md 5, rule 1).
  */
 
 #ifndef SNAPSHOT_IMAGE_H

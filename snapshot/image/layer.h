@@ -4,7 +4,7 @@
  * Layers: the files of an external snapshot's disk, a chain of images, each
  * backed by the next; ours are qcow2, what the user began with may stand on
  * files of any format.  The user's path is a symbolic link to the live layer;
- * the others have names that never change (DESIGN section 5, rule 3).  Nothing
+ * the others have names that never change (doc/design.md 5, rule 3).  Nothing
  * here concerns a running QEMU (qemu/chain.h); what writes to a layer looks for
  * holders first (image.h).
  *

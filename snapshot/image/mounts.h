@@ -2,7 +2,7 @@
 
 /*
  * What a file system is called that outlives the boot: device numbers do
- * not (DESIGN section 8).  From /proc/self/mountinfo (proc(5)) and the
+ * not (doc/design.md 8).  From /proc/self/mountinfo (proc(5)) and the
  * superblock, by libblkid's probe, which keeps no cache and writes nothing.
  */
 

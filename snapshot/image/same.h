@@ -2,7 +2,7 @@
 
 /*
  * Proof by content: whether two images are the same to a guest, and whether
- * an overlay was never written to (DESIGN section 8, "use since").  It is
+ * an overlay was never written to (doc/design.md 8, "use since").  It is
  * what holds across a boot, and what recovery asks before it puts back
  * memory.
  *

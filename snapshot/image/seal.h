@@ -2,7 +2,7 @@
 
 /*
  * Seals: what proves that nobody wrote to an image or device since the tool
- * let go of it (DESIGN section 8, "use since").
+ * let go of it (doc/design.md 8, "use since").
  *
  * A seal is a text, for the journal.  It holds within the boot in which it
  * was taken: across a boot timestamps prove use, but never its absence.  For

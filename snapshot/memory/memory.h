@@ -3,7 +3,7 @@
 /*
  * The memory image: libxl's save stream in xl's own save-file format, so
  * that "xl restore FILE" reads it (tools/xl/xl.h, struct save_file_header;
- * XEN-FACTS), or "zstd -dc FILE | xl restore /dev/stdin" if compressed.
+ * doc/xen.md), or "zstd -dc FILE | xl restore /dev/stdin" if compressed.
  *
  * libxl writes straight into a file, as for "xl save": nothing is between it
  * and the page cache while the guest is stopped.  Not compressed, that file is

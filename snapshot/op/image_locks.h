@@ -2,7 +2,7 @@
 
 /*
  * Locks on images by their identity, however a domain spells their paths
- * (DESIGN section 8): files in ROOT/.images.  Exclusive for what an operation
+ * (doc/design.md 8): files in ROOT/.images.  Exclusive for what an operation
  * may write to or drop, shared for what is only read: a hundred clones of one
  * golden image are saved at the same time.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * Snapshots of a domain that is called otherwise now (DESIGN section 8,
+ * Snapshots of a domain that is called otherwise now (doc/design.md 8,
  * "Renamed domains").
  */
 

@@ -2,7 +2,7 @@
 
 /*
  * What every changing operation begins with: the domain's lock, the recovery
- * of what a crash left, the tree (DESIGN section 4).
+ * of what a crash left, the tree (doc/design.md 4).
  */
 
 #ifndef SNAPSHOT_SESSION_H

@@ -6,7 +6,7 @@
  * A layer that QEMU opened through the user's path, which is a link, has a
  * stale name as soon as the link leads elsewhere.  QEMU would open the wrong
  * file if a job made such a node writable: it may only be the top of a
- * commit or the bottom of a stream (XEN-FACTS).
+ * commit or the bottom of a stream (doc/xen.md).
  */
 
 #ifndef SNAPSHOT_QEMU_CHAIN_H

@@ -2,7 +2,7 @@
 
 /*
  * The metadata of one snapshot: struct snapshot and its JSON form,
- * snapshot.json version 1 (DESIGN section 3).  Pure.
+ * snapshot.json version 1 (doc/design.md 3).  Pure.
  *
  * A snapshot is made zeroed or by meta_parse(), and freed by
  * meta_free(); every string is its own.

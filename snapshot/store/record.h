@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * The record of one disk in snapshot.json (DESIGN section 3), for the kinds of
+ * The record of one disk in snapshot.json (doc/design.md 3), for the kinds of
  * disk snapshot: each writes, reads and checks what is its own, and meta.h
  * what all have.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * The store of one domain's snapshots (DESIGN section 3):
+ * The store of one domain's snapshots (doc/design.md 3):
  *
  *   ROOT/<domain>/domain.json        uuid, current
  *   ROOT/<domain>/<name>/            a committed snapshot

@@ -2,7 +2,7 @@
 
 /*
  * The snapshots of a domain as a tree: each snapshot.json names its parent
- * (DESIGN section 3), domain.json the current one.  Pure but for
+ * (doc/design.md 3), domain.json the current one.  Pure but for
  * tree_load().
  *
  * A parent that does not exist makes its child a root; a cycle is cut where

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-/* Exit statuses of the commands (DESIGN section 2). */
+/* Exit statuses of the commands (doc/design.md 2). */
 enum snap_status {
     SNAP_OK = 0,
     SNAP_FAILED = 1,        /* the domain and all snapshots are as before */

@@ -5,7 +5,7 @@
  * few other things that every user of files needs once.
  *
  * Names are relative to an open directory; a symbolic link, FIFO or device
- * in the place of a file is an error, never followed (DESIGN section 5).
+ * in the place of a file is an error, never followed (doc/design.md 5).
  * "what" is the text for errors, normally the whole path.
  */
 
@@ -17,7 +17,7 @@
 
 #include "sys/err.h"
 
-/* Directories 0700, files 0600, whatever the umask (DESIGN section 3). */
+/* Directories 0700, files 0600, whatever the umask (doc/design.md 3). */
 #define FILE_MODE 0600
 #define FILE_DIR_MODE 0700
 

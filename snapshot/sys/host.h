@@ -2,7 +2,7 @@
 
 /*
  * This host and this boot of it, as snapshots and journals record them
- * (DESIGN sections 3 and 10).  Every string is the caller's to free, and NULL
+ * (doc/design.md 3 and 10).  Every string is the caller's to free, and NULL
  * if the host does not tell.
  */
 

@@ -3,7 +3,7 @@
 /*
  * SIGINT, SIGTERM, SIGHUP and SIGQUIT ask an operation to stop: they are
  * noted, and the operation undoes itself and gets the guest running before
- * the process ends (DESIGN section 5, rule 2).  SIGPIPE and SIGXFSZ are
+ * the process ends (doc/design.md 5, rule 2).  SIGPIPE and SIGXFSZ are
  * ignored; writes report EPIPE and EFBIG.  So are SIGTSTP, SIGTTIN and SIGTTOU:
  * a Ctrl-Z must not leave a guest suspended (rule 9).
  */

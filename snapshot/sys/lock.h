@@ -2,7 +2,7 @@
 
 /*
  * Locks between processes, on files that are there for nothing else
- * (DESIGN section 8).  They are OFD locks (fcntl(2)): the kernel drops them
+ * (doc/design.md 8).  They are OFD locks (fcntl(2)): the kernel drops them
  * with the descriptor, so also when the process dies, and not, as it drops
  * POSIX locks, when any other descriptor of the file is closed.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * Names of snapshots and domains (DESIGN section 2).  A snapshot's name is
+ * Names of snapshots and domains (doc/design.md 2).  A snapshot's name is
  * also a directory's and a qcow2 snapshot's name, where digits alone would
  * be read as an id.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * Giving an interrupted operation up (DESIGN section 5, rule 8): the guest runs,
+ * Giving an interrupted operation up (doc/design.md 5, rule 8): the guest runs,
  * and nothing that may be of use is removed.
  */
 

@@ -7,7 +7,7 @@
  *
  * One step of a plan is its commit point: recovery after a crash undoes
  * everything before that step has happened, and completes everything after
- * (DESIGN section 1).
+ * (doc/design.md 1).
  */
 
 #ifndef SNAPSHOT_PLAN_H

@@ -259,7 +259,7 @@ static int save(struct job *j, const struct step *step, struct err *e)
     return 0;
 }
 
-/* The guest runs again, as before: DESIGN section 5, rule 2. */
+/* The guest runs again, as before: doc/design.md 5, rule 2. */
 static int save_undo(struct job *j, const struct step *step, struct err *e)
 {
     enum domain_state state;

@@ -2,7 +2,7 @@
 
 /*
  * Did somebody write to the disks of an operation since it let go of them
- * (DESIGN section 8, "Use since")?  Within the boot of the journal a seal in a
+ * (doc/design.md 8, "Use since")?  Within the boot of the journal a seal in a
  * note tells; where there is none that holds, only the content proves that
  * nobody did.  What cannot be proved counts as used: no guest gets memory that
  * is older than its disks, and no disk is written over.

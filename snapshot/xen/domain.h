@@ -66,7 +66,7 @@ struct domain {
 void domain_init(void *libxl_ctx);
 
 /*
- * What the user typed, resolved once for a command (DESIGN section 5, rule
+ * What the user typed, resolved once for a command (doc/design.md 5, rule
  * 10): the name of the domain with this name, or with this id if the word is
  * digits, as xl takes it; the caller's to free.  NULL if there is none.  Unlike
  * domain_find() it does not read the domain's configuration, whose lock a

@@ -66,7 +66,7 @@ static bool journal_there(struct trial *t)
     return there;
 }
 
-/* DESIGN section 5, rule 2: whatever failed, the guest runs. */
+/* doc/design.md 5, rule 2: whatever failed, the guest runs. */
 static void check_guest_runs(struct trial *t, const char *fault)
 {
     struct vm vm;
