@@ -60,7 +60,7 @@ static int64_t granularity(struct timespec ts)
 /*
  * The kernel stamps files with the time of its last clock tick, so until the
  * next one a further write leaves mtime and ctime as they are (Linux 6.13
- * mended that for a file whose times were looked at, on some file systems).
+ * corrected that for a file whose times were looked at, on some file systems).
  * A seal taken in between would not show such a write.  Times do differ
  * from the moment on when that same clock, CLOCK_REALTIME_COARSE, is past
  * the file's ctime: read before the ctime, it is earlier than any stamp of
