@@ -2,7 +2,7 @@
 
 /*
  * What the snapshot commands share: their options, what they print on the
- * way, and how they end (DESIGN section 2).
+ * way, and how they end (doc/design.md 2).
  *
  * A command is a table of options and a short main_*():
  *

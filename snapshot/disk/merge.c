@@ -190,7 +190,7 @@ static int add_part(struct merge *m, const struct snapshot_disk *d, void *arg,
 }
 
 /*
- * All in the live chain too, lest one is of no snapshot that we know; what the
+ * All in the live chain too: one may be of no snapshot that we know.  What the
  * user began with may stand on a file that is not qcow2, the last one.
  */
 static int find_above(struct merge *m, struct err *e)
@@ -695,8 +695,8 @@ static int merge(struct merge *m, struct err *e)
 }
 
 /*
- * A layer that was never made is no error, nor is one that is gone; but one
- * that is merely out of sight would come back.
+ * A layer that was never made, or is gone, is no error; but one that is merely
+ * out of sight would come back.
  */
 static int check_sight(const struct disk_host *h,
                        const struct snapshot_disk *d, bool *there_r,
