@@ -4,9 +4,9 @@
  * xl's monitor: the daemon that "xl create" leaves for each domain and that
  * handles its poweroff and reboot (create_domain(), tools/xl/xl_vmcontrol.c).
  * Before Xen 4.20 it ends when it sees the domain suspended, and the domain's
- * life cycle with it (doc/xen.md).  It is stopped (SIGSTOP) before the suspend, continued
- * after the resume; then it looks again and finds a running domain.  From 4.20
- * on it goes on by itself and is left alone.
+ * life cycle with it (doc/xen.md).  It is stopped (SIGSTOP) before the suspend,
+ * continued after the resume; then it looks again and finds a running domain.
+ * From 4.20 on it goes on by itself and is left alone.
  *
  * It is found by what it is, an xl process whose log says that it waits for
  * this domid, so that release works after a crash too.  The log's name tells
