@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Hands pieces from one thread to several and back, in order. */
+
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
+/* Decompresses a memory image: frames by threads, other files as a stream. */
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
