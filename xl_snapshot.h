@@ -9,6 +9,7 @@ int main_snapshot_create(int argc, char **argv);
 int main_snapshot_revert(int argc, char **argv);
 int main_snapshot_delete(int argc, char **argv);
 int main_snapshot_set(int argc, char **argv);
+int main_snapshot_recover(int argc, char **argv);
 int main_snapshot_list(int argc, char **argv);
 
 #endif

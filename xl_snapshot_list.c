@@ -49,8 +49,8 @@ static void free_checked(struct show *sh, size_t n)
 }
 
 /* Fills in sh.problems, and *bad_r if there are any. */
-static int check_tree(struct list_line *l, const struct tree *t,
-                      const char *name, bool *bad_r, struct err *e)
+static int check_tree(struct list_line *l, const char *domain,
+                      const struct tree *t, const char *name, bool *bad_r, struct err *e)
 {
     size_t i;
 
@@ -60,7 +60,7 @@ static int check_tree(struct list_line *l, const struct tree *t,
 
         if (name && strcmp(t->nodes[i].s.name, name))
             continue;
-        if (snap_check(&l->cli.env, &t->nodes[i].s, &found, e))
+        if (snap_check(&l->cli.env, domain, &t->nodes[i].s, &found, e))
             return -1;
         if (found.status == SNAP_OK)
             continue;
@@ -95,7 +95,7 @@ static int show_one(struct list_line *l, const char *domain,
         cli_hint_swapped(&l->cli, &e);
         return cli_error(&l->cli, &e);
     }
-    if (l->check && check_tree(l, t, name, &bad, &e))
+    if (l->check && check_tree(l, domain, t, name, &bad, &e))
         rc = cli_error(&l->cli, &e);
     else
         show_domain(&l->sh, domain, t, name);

@@ -157,7 +157,8 @@ bool snap_exists(const struct snap_env *env, const char *domain,
  * Reads all that belongs to a listed snapshot; what is wrong is added to
  * "problems" (a zeroed error).
  */
-int snap_check(const struct snap_env *env, const struct snapshot *s,
+int snap_check(const struct snap_env *env, const char *domain,
+               const struct snapshot *s,
                struct err *problems, struct err *e);
 
 #endif

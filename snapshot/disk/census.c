@@ -26,6 +26,7 @@ struct entry {
 struct use {
     struct image_id id;
     bool content;               /* its bytes, and not just whatever is live */
+    bool running;               /* as the disk of a domain that runs */
     char *who;
 };
 
@@ -55,6 +56,7 @@ static void add_use(struct census *c, const struct image_id *id,
     }
     image_id_copy(&c->uses[c->nuses].id, id);
     c->uses[c->nuses].content = content;
+    c->uses[c->nuses].running = false;
     c->uses[c->nuses++].who = mem_strdup(who);
 }
 
@@ -150,7 +152,7 @@ static int read_state(struct census *c, struct store *st,
     for (i = 0; i < n; i++) {
         if (!store_load(st, state, names[i], &s, &bad))
             take_snapshot(c, st->domain, &s);
-        else if (state != STORE_NEW && is_foreign(c, st->domain) &&
+        else if (state == STORE_COMMITTED && is_foreign(c, st->domain) &&
                  store_exists(st, state, names[i]) && !c->unreadable)
             c->unreadable = mem_printf("snapshot '%s' of domain %s cannot be "
                                        "read (%s)", names[i], st->domain,
@@ -168,6 +170,7 @@ static int read_domain(struct census *c, const char *root, const char *domain,
 
     if (store_open(&st, root, domain, false, e))
         return -1;
+    /* A ghost that cannot be read has nothing that anybody needs. */
     if (st.fd < 0 || (!read_state(c, &st, STORE_COMMITTED, e) &&
                       !read_state(c, &st, STORE_DELETED, e) &&
                       !read_state(c, &st, STORE_NEW, e)))
@@ -217,13 +220,17 @@ static int add_running(void *arg, const char *domain,
                        const struct domain_disk *disk)
 {
     struct census *c = arg;
+    size_t first;
     char *who;
 
     if (!is_foreign(c, domain) || disk->cdrom || disk->foreign ||
         disk->path[0] != '/')
         return 0;
     who = mem_printf("domain %s (%s)", domain, disk->vdev);
+    first = c->nuses;
     add_chain(c, disk->path, disk->format, true, who);
+    if (c->nuses > first && !disk->readonly)
+        c->uses[first].running = true;
     free(who);
     return 0;
 }
@@ -386,8 +393,24 @@ const char *census_former_owner(const struct census *c,
     return owner;
 }
 
+static bool is_any(const struct use *use)
+{
+    (void)use;
+    return true;
+}
+
+static bool is_content(const struct use *use)
+{
+    return use->content;
+}
+
+static bool is_running(const struct use *use)
+{
+    return use->running;
+}
+
 static const char *find_use(const struct census *c, const char *path,
-                            bool content)
+                            bool (*wanted)(const struct use *use))
 {
     const char *who = NULL;
     struct image_id id;
@@ -397,7 +420,7 @@ static const char *find_use(const struct census *c, const char *path,
     if (image_id_read(path, &id, &ignored))
         return NULL;
     for (i = 0; i < c->nuses && !who; i++)
-        if ((c->uses[i].content || !content) &&
+        if (wanted(&c->uses[i]) &&
             image_id_compare(&c->uses[i].id, &id) == ID_SAME)
             who = c->uses[i].who;
     image_id_free(&id);
@@ -406,12 +429,17 @@ static const char *find_use(const struct census *c, const char *path,
 
 const char *census_user(const struct census *c, const char *path)
 {
-    return find_use(c, path, false);
+    return find_use(c, path, is_any);
 }
 
 const char *census_reader(const struct census *c, const char *path)
 {
-    return find_use(c, path, true);
+    return find_use(c, path, is_content);
+}
+
+const char *census_runner(const struct census *c, const char *path)
+{
+    return find_use(c, path, is_running);
 }
 
 static bool same_text(const char *a, const char *b)

@@ -35,6 +35,8 @@ const char *census_former_owner(const struct census *c,
 const char *census_user(const struct census *c, const char *path);
 /* The same, but not for one that has it as its own live disk. */
 const char *census_reader(const struct census *c, const char *path);
+/* Another domain that runs and writes to it, in words, or NULL. */
+const char *census_runner(const struct census *c, const char *path);
 /*
  * The same for a part that is known by its own proof, as an internal snapshot:
  * another domain's snapshot names the very same one.

@@ -303,7 +303,11 @@ static int copy_check_remove(struct disk_host *h, struct snapshot_disk *d,
     if (user && !h->force)
         return err_set(e, SNAP_FAILED, "%s is also used by %s", d->part,
                        user);
-    return find_part(d, h->force, &there, e);
+    if (find_part(d, h->force, &there, e))
+        return -1;
+    if (!there && !h->force && !h->retire)
+        return disk_refuse_missing(d->part, e);
+    return 0;
 }
 
 static int copy_remove(struct disk_host *h, const struct snapshot_disk *d,

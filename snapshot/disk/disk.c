@@ -13,6 +13,7 @@
 #include "image/image.h"
 #include "image/layer.h"
 #include "image/seal.h"
+#include "qemu/chain.h"
 #include "qemu/qemu.h"
 #include "store/meta.h"
 #include "store/record.h"
@@ -86,6 +87,19 @@ struct qemu *disk_host_qemu(struct disk_host *h, struct err *e)
     if (!h->qemu)
         (void)qemu_open(h->domid, &h->qemu, e);
     return h->qemu;
+}
+
+int disk_clear_orphans(struct disk_host *h, struct err *e)
+{
+    struct qemu *q;
+    size_t n;
+
+    if (!h->running || h->confined)
+        return 0;
+    q = disk_host_qemu(h, e);
+    if (!q)
+        return -1;
+    return qemu_drop_orphans(q, &n, e);
 }
 
 /* Room that is wanted in one place. */
@@ -521,6 +535,13 @@ bool disk_is_another(const struct snapshot_disk *d)
     return meta_disk_has_part(d) && !d->unknown && !d->link && d->identity &&
            !disk_compare(d->path, d->identity, d->inode, &match, &ignored) &&
            match == ID_OTHER;
+}
+
+int disk_refuse_missing(const char *path, struct err *e)
+{
+    return err_set(e, SNAP_FAILED, "%s is not there: bring it back, for "
+                   "example by mounting its storage, or use --force if it is "
+                   "gone for good", path);
 }
 
 bool disk_is_gone(const char *path, json_object *id)

@@ -21,7 +21,9 @@ struct disk_host {
     bool running;
     bool cold;                  /* a snapshot without its help */
     bool force;                 /* what cannot be told of others is no reason */
+    bool retire;                /* all snapshots go, with images or without */
     uint32_t domid;
+    const struct domain *domain;    /* for who finds out what can be done */
     const char *confined;       /* domain.h; for who finds out what can be done */
     struct qemu *qemu;          /* connected at the first use */
     json_object *actions;       /* QMP actions of all disks: prepare() */
@@ -48,6 +50,11 @@ int disk_host_open(const char *domain, struct disk_host *h, struct err *e);
 /* Connects if need be; NULL with the error. */
 struct qemu *disk_host_qemu(struct disk_host *h, struct err *e);
 void disk_host_close(struct disk_host *h);
+/*
+ * What a crash or a detached disk left in the domain's QEMU goes; before an
+ * operation on it.
+ */
+int disk_clear_orphans(struct disk_host *h, struct err *e);
 /* Adds to h->others, which does not own it. */
 void disk_host_add_other(struct disk_host *h, const struct snapshot *s);
 /* Is the file a part of one of h->others? */

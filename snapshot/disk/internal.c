@@ -259,8 +259,9 @@ static int internal_is_pristine(const struct snapshot_disk *d, bool *yes_r,
  * An image that is not to be seen may come back, with the snapshot in it: that
  * is not for a deletion to ignore.
  */
-static int find_image(const struct snapshot_disk *d, bool force,
-                      bool *there_r, struct err *e)
+static int find_image(const struct disk_host *h,
+                      const struct snapshot_disk *d, bool *there_r,
+                      struct err *e)
 {
     struct stat st;
 
@@ -269,11 +270,9 @@ static int find_image(const struct snapshot_disk *d, bool force,
         return 0;
     if (errno != ENOENT && errno != ENOTDIR)
         return err_errno(e, "cannot look at %s", d->path);
-    if (force)
+    if (h->force || (h->retire && disk_is_gone(d->path, d->identity)))
         return 0;
-    return err_set(e, SNAP_FAILED, "%s is not there: bring it back, for "
-                   "example by mounting its storage, or use --force if it is "
-                   "gone for good", d->path);
+    return disk_refuse_missing(d->path, e);
 }
 
 static int internal_check_remove(struct disk_host *h, struct snapshot_disk *d,
@@ -286,7 +285,7 @@ static int internal_check_remove(struct disk_host *h, struct snapshot_disk *d,
         return err_set(e, SNAP_FAILED, "the internal snapshot '%s' in %s is "
                        "also in the list of domain %s: use --force to delete "
                        "it all the same", d->part, d->path, other);
-    return find_image(d, h->force, &there, e);
+    return find_image(h, d, &there, e);
 }
 
 static int remove_cold(const struct snapshot_disk *d, struct err *e)
@@ -324,7 +323,7 @@ static int internal_remove(struct disk_host *h, const struct snapshot_disk *d,
     bool there;
     int rc = 0;
 
-    if (find_image(d, h->force, &there, e))
+    if (find_image(h, d, &there, e))
         return -1;
     if (!there)
         return 0;

@@ -130,6 +130,9 @@ int disk_check_identity(const char *path, json_object *id, uint64_t inode,
  */
 bool disk_is_gone(const char *path, json_object *id);
 
+/* -1, with an error that says what to do about a part that is out of sight. */
+int disk_refuse_missing(const char *path, struct err *e);
+
 extern const struct disk_ops disk_internal, disk_external, disk_lvm,
     disk_copy;
 

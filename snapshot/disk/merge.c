@@ -506,9 +506,14 @@ static int check_ways(struct merge *m, const enum merge_way *ways,
     const char *upper = to_commit(m, ways);
     size_t i;
 
+    /* Whoever reads a file that is written to would get other bytes. */
+    if (image_check_free(m->d->part, m->h->domain, 0, e))
+        return -1;
     for (i = 0; i < m->nabove; i++) {
         if (ways[i] == MERGE_IN_USE)
             return qemu_refuse_shared(m->above[i], e);
+        if (image_check_free(m->above[i], m->h->domain, 0, e))
+            return -1;
         if (m->above[i] != upper &&
             check_room(m, m->d->part, m->above[i], e))
             return -1;
@@ -608,7 +613,7 @@ static int make_plain(struct merge *m, struct err *e)
     if (layer_is_link(d->link, &link, e))
         return -1;
     if (!link || !is_our_link(d->link) ||
-        (m->h->running && !(m->chain.n && m->chain.nodes[0].stale)))
+        (m->q && !(m->chain.n && m->chain.nodes[0].stale)))
         return 0;
     if (each_layer(m, same_link, &used, e))
         return -1;
@@ -760,10 +765,10 @@ int disk_check_merge(struct disk_host *h, struct snapshot_disk *d,
 
     if (check_sight(h, d, &there, e) || layer_exists(d->link, &link, e))
         return -1;
-    if (!link && !h->force)
-        return err_set(e, SNAP_FAILED, "%s is not there: bring it back, for "
-                       "example by mounting its storage, or use --force if it "
-                       "is gone for good", d->link);
+    if (!link && !h->force && !h->retire)
+        return disk_refuse_missing(d->link, e);
+    if (!there && !h->force && !h->retire)
+        return disk_refuse_missing(d->part, e);
     if (!link)
         return 0;
     /* What a deletion finds live, should it be cut short. */

@@ -118,8 +118,8 @@ static int ask(const char *path, const char *format, bool chain,
                struct proc *p, struct err *e)
 {
     const char *const argv[] = {
-        "qemu-img", "info", "-U", "-f", format, "--output=json", path,
-        chain ? "--backing-chain" : NULL, NULL
+        "qemu-img", "info", "-U", chain ? "--backing-chain" : "-U",
+        "-f", format, "--output=json", path, NULL
     };
     int rc;
 

@@ -115,6 +115,35 @@ static void check_twins(const struct snapshot *s, struct err *problems)
         }
 }
 
+/* Two that write to one image destroy it, whatever we do. */
+static void check_sole(const struct snapshot *s, const struct census *c,
+                       struct err *problems)
+{
+    size_t i;
+
+    for (i = 0; i < s->ndisks; i++) {
+        const struct snapshot_disk *d = &s->disks[i];
+        const char *who = NULL;
+
+        if (meta_disk_has_part(d))
+            who = census_runner(c, d->path);
+        if (who)
+            err_add(problems, "disk %s: %s is in use by %s, too: shut one of "
+                    "the two down", d->vdev, d->path, who);
+    }
+}
+
+/* Layers of a disk that was detached meanwhile. */
+static int clear_orphans(struct session *s, struct job *j, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < j->s.ndisks; i++)
+        if (j->s.disks[i].link && !j->host.cold && !s->env->plan)
+            return disk_clear_orphans(&j->host, e);
+    return 0;
+}
+
 /* Reads, and reports all that is wrong at once. */
 static int check(struct session *s, struct job *j, const struct domain *d,
                  struct err *e)
@@ -128,11 +157,14 @@ static int check(struct session *s, struct job *j, const struct domain *d,
     if (disk_host_open(d->name, &j->host, e) ||
         session_census(s, &j->host.census, e))
         return -1;
+    check_sole(&j->s, j->host.census, &problems);
     j->host.cold = job_is_cold(j);
     j->host.confined = d->confined;
     /* What the restore of its domain will need. */
     if (j->host.cold)
         config_check_host(j->s.config, &problems);
+    if (clear_orphans(s, j, e))
+        return -1;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_check(&j->host, &j->s.disks[i], &one))
             err_join(&problems, &one);
@@ -306,6 +338,24 @@ out:
     return rc;
 }
 
+/* Two that nobody named may be taken within one second. */
+static int expand_name(struct session *s, const char *word, char **name_r,
+                       struct err *e)
+{
+    unsigned n = 1;
+    char *first;
+
+    if (name_expand(word, time(NULL), name_r, e) || word)
+        return *name_r ? 0 : -1;
+    first = mem_strdup(*name_r);
+    while (tree_find(&s->tree, *name_r) != TREE_NONE) {
+        free(*name_r);
+        *name_r = mem_printf("%s-%u", first, ++n);
+    }
+    free(first);
+    return 0;
+}
+
 int create_in_session(struct session *s, const struct snap_create *req,
                       struct snapshot *made_r, struct err *e)
 {
@@ -314,7 +364,7 @@ int create_in_session(struct session *s, const struct snap_create *req,
     int rc = -1;
 
     memset(made_r, 0, sizeof(*made_r));
-    if (!name_expand(req->name, time(NULL), &name, e) &&
+    if (!expand_name(s, req->name, &name, e) &&
         !find_domain(s->st.domain, &d, e) &&
         !session_lock_disks(s, &d, NULL, e) && !medium_probe(&d, e) &&
         !tell_former_owner(s, &d, e))

@@ -120,40 +120,79 @@ static int choose_all(struct session *s, const struct snap_delete *req,
     return req->force ? 0 : check_protected(s, v, e);
 }
 
-/* The device model answers if it will be needed; nobody else is in the way. */
-static int check(struct session *s, struct job *j, struct err *e)
+static bool has_layer(const struct snapshot *s)
 {
-    const struct census *census;
-    struct domain d;
-    const char *confined;
     size_t i;
-    int rc;
 
-    if (session_lock_disks(s, NULL, &j->s, e) ||
-        session_census(s, &census, e))
-        return -1;
-    rc = domain_find(j->st->domain, &d, e);
+    for (i = 0; i < s->ndisks; i++)
+        if (s->disks[i].link)
+            return true;
+    return false;
+}
 
-    if (rc >= 0)
-        rc = disk_check_free(&j->s, rc ? &d : NULL, true, e);
-    confined = d.confined;
-    domain_free(&d);
-    if (rc || step_open_host(j, e))
-        return -1;
-    j->host.confined = confined;
-    j->host.census = census;
-    for (i = 0; i < j->s.ndisks; i++)
-        if (j->host.running && !disk_is_alone(&j->s.disks[i]))
-            break;
-    if (i < j->s.ndisks && !disk_host_qemu(&j->host, e)) {
+/* The deletion of a part that does not stand alone is QEMU's, if it runs. */
+static bool needs_qemu(const struct job *j)
+{
+    size_t i;
+
+    for (i = 0; j->host.running && i < j->s.ndisks; i++)
+        if (!disk_is_alone(&j->s.disks[i]))
+            return true;
+    return false;
+}
+
+/* The device model answers if it will be needed. */
+static int check_qemu(struct session *s, struct job *j, struct err *e)
+{
+    if (!needs_qemu(j))
+        return 0;
+    if (!disk_host_qemu(&j->host, e)) {
         if (e->hot_only)
             err_wrap(e, "domain %s must be shut down first", j->st->domain);
         return -1;
     }
+    if (s->env->plan || !has_layer(&j->s))
+        return 0;
+    return disk_clear_orphans(&j->host, e);
+}
+
+/* d: the domain, if it runs. */
+static int check_parts(struct session *s, struct job *j,
+                       const struct domain *d, struct err *e)
+{
+    const struct census *census;
+    size_t i;
+
+    if (session_census(s, &census, e) ||
+        disk_check_free(&j->s, d, true, e) || step_open_host(j, e))
+        return -1;
+    j->host.census = census;
+    j->host.domain = d;
+    if (d)
+        j->host.confined = d->confined;
+    if (check_qemu(s, j, e))
+        return -1;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_check_remove(&j->host, &j->s.disks[i], e))
             return -1;
     return 0;
+}
+
+/* It can go to its end, and nobody else is in the way. */
+static int check(struct session *s, struct job *j, struct err *e)
+{
+    struct domain d;
+    int rc;
+
+    if (session_lock_disks(s, NULL, &j->s, e))
+        return -1;
+    rc = domain_find(j->st->domain, &d, e);
+    if (rc < 0)
+        return -1;
+    rc = check_parts(s, j, rc ? &d : NULL, e);
+    j->host.domain = NULL;
+    domain_free(&d);
+    return rc;
 }
 
 /*
@@ -183,8 +222,8 @@ static int forget_damaged(struct session *s, const char *name, struct err *e)
  * The tree is kept as it will be on disk, so that a thousand deletions do not
  * read a thousand snapshots each.
  */
-static int delete_one(struct session *s, const char *name, bool force,
-                      struct err *e)
+static int delete_one(struct session *s, const char *name,
+                      enum delete_how how, struct err *e)
 {
     struct job j;
     size_t node;
@@ -193,7 +232,7 @@ static int delete_one(struct session *s, const char *name, bool force,
     if (s->stale && s->tree.whole && session_reload(s, e))
         return -1;
     node = tree_find(&s->tree, name);
-    if (force && is_damaged(s, name))
+    if (how == DELETE_FORCE && is_damaged(s, name))
         return forget_damaged(s, name, e);
     session_job(s, OP_DELETE, &j);
     j.knows_children = s->tree.whole && node != TREE_NONE;
@@ -201,7 +240,8 @@ static int delete_one(struct session *s, const char *name, bool force,
         j.children = tree_children(&s->tree, node, &j.nchildren);
     if (store_load(&s->st, STORE_COMMITTED, name, &j.s, e))
         goto out;
-    j.force = force;
+    j.force = how == DELETE_FORCE;
+    j.retire = how == DELETE_RETIRE;
     if (plan_delete(&j.s, &j.plan) || check(s, &j, e) ||
         session_run(s, &j, e))
         goto out;
@@ -235,14 +275,14 @@ static bool ends_all(const struct err *one)
 }
 
 int delete_in_session(struct session *s, char *const *names, size_t n,
-                      bool force, size_t *n_r, struct err *e)
+                      enum delete_how how, size_t *n_r, struct err *e)
 {
     struct err failed = { 0 };
     struct err one;
     size_t i;
 
     for (i = 0; i < n; i++) {
-        if (!delete_one(s, names[i], force, &one)) {
+        if (!delete_one(s, names[i], how, &one)) {
             ++*n_r;
             if (!s->env->plan)
                 report_deleted(s->env->rep, names[i]);
@@ -270,7 +310,8 @@ static int delete_named(struct session *s, const struct snap_delete *req,
     int rc = choose_all(s, req, &v, e);
 
     if (!rc)
-        rc = delete_in_session(s, v.names, v.n, req->force, n_r, e);
+        rc = delete_in_session(s, v.names, v.n, req->force ? DELETE_FORCE :
+                               DELETE_PLAIN, n_r, e);
     store_free_names(v.names, v.n);
     free(v.chosen);
     return rc;

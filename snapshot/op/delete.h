@@ -7,12 +7,18 @@
 
 #include "op/session.h"
 
+enum delete_how {
+    DELETE_PLAIN,
+    DELETE_RETIRE,      /* all of the domain's, also of images that are gone */
+    DELETE_FORCE,       /* damaged ones, and what others may need, too */
+};
+
 /*
  * One after the other, under the session's lock; *n_r counts up.  The error
  * names all that could not be deleted, with the worst status of them.
  */
 int delete_in_session(struct session *s, char *const *names, size_t n,
-                      bool force, size_t *n_r, struct err *e);
+                      enum delete_how how, size_t *n_r, struct err *e);
 /* Adds to the problems that a snapshot is protected, and what to do. */
 void delete_is_protected(const struct session *s, const char *name,
                          struct err *problems);

@@ -179,12 +179,13 @@ bool snap_exists(const struct snap_env *env, const char *domain,
     return there;
 }
 
-int snap_check(const struct snap_env *env, const struct snapshot *s,
-               struct err *problems, struct err *e)
+int snap_check(const struct snap_env *env, const char *domain,
+               const struct snapshot *s, struct err *problems,
+               struct err *e)
 {
     struct store st;
 
-    if (store_open(&st, env->root, s->domain.name, false, e))
+    if (store_open(&st, env->root, domain, false, e))
         return -1;
     verify_snapshot(&st, s, false, problems);
     store_close(&st);

@@ -100,6 +100,7 @@ int prune_in_session(struct session *s, const struct retain *r, bool force,
     size_t n = s->tree.n + 1, victims = 0;
     struct retain_item *items = mem_zalloc(n, sizeof(*items));
     char **names = mem_zalloc(n, sizeof(*names));
+    enum delete_how how = DELETE_PLAIN;
     int rc = -1;
 
     n = gather(s, r, made, items);
@@ -107,7 +108,11 @@ int prune_in_session(struct session *s, const struct retain *r, bool force,
     if (!force && check_protected(s, items, n, e))
         goto out;
     victims = report(s, r, items, n, names);
-    rc = delete_in_session(s, names, victims, force, n_r, e);
+    if (force)
+        how = DELETE_FORCE;
+    else if (r->what == RETAIN_NOTHING && !r->match)
+        how = DELETE_RETIRE;
+    rc = delete_in_session(s, names, victims, how, n_r, e);
 
 out:
     store_free_names(names, victims);

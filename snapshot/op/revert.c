@@ -79,7 +79,7 @@ static void check_same_disks(const struct snapshot *s,
     }
 }
 
-/* What a revert writes over may be another domain's by now. */
+/* What a revert writes over may be what others stand on. */
 static void check_users(const struct snapshot *s, const struct census *c,
                         struct err *problems)
 {
@@ -90,10 +90,10 @@ static void check_users(const struct snapshot *s, const struct census *c,
         const char *user = NULL;
 
         if (meta_disk_has_part(d) && !d->unknown)
-            user = census_user(c, d->path);
+            user = census_reader(c, d->path);
         if (user)
-            err_add(problems, "disk %s: %s is also used by %s, which a revert "
-                    "would take it from: use --force if it may", d->vdev,
+            err_add(problems, "disk %s: %s is also used by %s, which needs it "
+                    "as it is: use --force to revert all the same", d->vdev,
                     d->path, user);
     }
 }

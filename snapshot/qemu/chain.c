@@ -73,6 +73,23 @@ static bool has_layer(const struct graph_node *node, const struct layers *l)
     return i < l->n;
 }
 
+/* By another spelling of the path than any that we know. */
+static bool leads_to_live(const struct graph_node *node,
+                          const struct layers *l)
+{
+    struct err ignored;
+    bool same = false;
+    size_t i;
+
+    if (strcmp(node->driver, "qcow2") || node->file[0] != '/')
+        return false;
+    /* QEMU may not have the newest one yet. */
+    for (i = 0; i < l->n && i < 2 && !same; i++)
+        if (layer_is_same(node->file, l->files[i], &same, &ignored))
+            same = false;
+    return same;
+}
+
 static int find_top(const struct graph *g, const struct layers *l,
                     size_t *top_r, struct err *e)
 {
@@ -88,6 +105,9 @@ static int find_top(const struct graph *g, const struct layers *l,
             at = g->nodes[at].above;
         /* A layer that has not got the guest's writes yet, or not any more. */
         if (!g->nodes[at].parents)
+            continue;
+        /* Below, two disks may stand on one base. */
+        if (!has_layer(&g->nodes[at], l) && !leads_to_live(&g->nodes[at], l))
             continue;
         if (*top_r != GRAPH_NONE && *top_r != at)
             return graph_open_twice(l->path, e);

@@ -571,8 +571,10 @@ static int get_text(struct store *st, const char *key, char **value_r,
         goto out;
     }
     o = json_parse_object(text, len, what, e);
-    if (!o || json_opt_str(o, key, (struct json_at){ what, "" }, &value, e))
+    if (!o || json_opt_str(o, key, (struct json_at){ what, "" }, &value, e)) {
+        e->code = ERR_GARBAGE;
         goto out;
+    }
     *value_r = mem_strdup(value);
     rc = 0;
 

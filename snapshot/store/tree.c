@@ -224,6 +224,21 @@ static int load_state(struct store *st, enum store_state state,
     return 0;
 }
 
+/*
+ * What stands in domain.json can be lost: no snapshot is the current one then,
+ * until the next one is.
+ */
+static int get_current(struct store *st, char **current_r,
+                       struct err *problems, struct err *e)
+{
+    if (!store_get_current(st, current_r, e))
+        return 0;
+    if (e->code != ERR_GARBAGE)
+        return -1;
+    err_add(problems, "%s", e->text);
+    return 0;
+}
+
 int tree_load(struct store *st, struct tree *t, struct err *problems,
               struct err *e)
 {
@@ -236,7 +251,7 @@ int tree_load(struct store *st, struct tree *t, struct err *problems,
     memset(t, 0, sizeof(*t));
     t->first_root = TREE_NONE;
     /* Ghosts last: a snapshot deleted meanwhile is then seen as one. */
-    if (store_get_current(st, &t->current, e) ||
+    if (get_current(st, &t->current, problems, e) ||
         load_state(st, STORE_COMMITTED, &all, &n, problems, e) ||
         load_state(st, STORE_DELETED, &ghosts, &nghosts, &ignored, e))
         goto out;

@@ -27,6 +27,7 @@ enum err_code {
     ERR_OTHER = 0,
     ERR_NOT_FOUND,          /* ENOENT: the file does not exist */
     ERR_IO,                 /* EIO: the medium, not what is on it */
+    ERR_GARBAGE,            /* what is on it makes no sense */
 };
 
 struct err {

@@ -160,6 +160,7 @@ json_object *job_to_json(const struct job *j)
     json_add_str(o, "uuid", j->uuid);
     json_add_bool(o, "paused", j->paused);
     json_add_bool(o, "force", j->force);
+    json_add_bool(o, "retire", j->retire);
     json_add_str(o, "boot", j->boot);
     json_object_object_add(o, "steps", plan_to_json(&j->plan));
     json_add_u64(o, "commit", j->plan.commit);
@@ -240,6 +241,7 @@ int job_parse(json_object *o, const char *what, struct job *j,
     j->domid = domid;
     j->paused = json_true(o, "paused");
     j->force = json_true(o, "force");
+    j->retire = json_true(o, "retire");
     if (json_opt_str(o, "boot", top, &boot, e) ||
         json_opt_str(o, "uuid", top, &uuid, e) ||
         json_opt_str(o, "domain", top, &domain, e))

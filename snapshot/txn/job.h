@@ -28,6 +28,7 @@ struct job {
     char *domain;               /* its name, after job_parse(); else st's */
     bool paused;                /* leave the domain paused */
     bool force;                 /* delete: parts whose image is gone, too */
+    bool retire;                /* delete: all of the domain */
     bool live;                  /* create: save memory while the guest runs */
     bool live_only;             /* or not at all */
     char *boot;                 /* host_boot_id() */

@@ -99,6 +99,7 @@ int step_open_host(struct job *j, struct err *e)
     j->host.moved = layer_moved;
     j->host.moved_arg = j;
     j->host.force = j->force;
+    j->host.retire = j->retire;
     if (!has_layers(&j->s))
         return 0;
     while (j->nothers)

@@ -94,7 +94,7 @@ static int create(int argc, char **argv)
     struct vm vm = { 0 };
     int i, lock, rc;
 
-    if (argc < 2 || vm_find(argv[1], &vm))
+    if (argc < 2 || vm_find_name(argv[1], &vm))
         return die("create", "no name, or it exists");
     vm.name = mem_strdup(argv[1]);
     for (i = 2; i < argc && vm.ndisks < VM_DISKS; i++)
@@ -220,7 +220,7 @@ static int restore(int argc, char **argv)
     if (!json || vm_from_config(json, &vm))
         return die("restore", "not a save file");
     lock = host_lock();
-    clash = vm_find(vm.name, &other);
+    clash = vm_find_name(vm.name, &other);
     if (!clash)
         vm_make(&vm, false);
     host_unlock(lock);
@@ -338,7 +338,7 @@ static int reboot(const char *word, const char *gap)
         return await_gone(vm.domid) ? 0 : die("reboot", "nobody does it");
     while (!up && clock_ms() < until) {
         clock_sleep_ms(5);
-        up = vm_find(vm.name, &now) && now.domid != vm.domid &&
+        up = vm_find_name(vm.name, &now) && now.domid != vm.domid &&
              !strcmp(now.state, "running");
         vm_free(&now);
     }
@@ -351,7 +351,7 @@ static int rename_domain(const char *word, const char *name)
     int lock = host_lock(), rc = 0;
     struct vm vm, other;
 
-    if (!vm_find(word, &vm) || !*name || vm_find(name, &other)) {
+    if (!vm_find(word, &vm) || !*name || vm_find_name(name, &other)) {
         rc = die(word, "no such domain, or the name is in use");
     } else {
         free(vm.name);
