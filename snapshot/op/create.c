@@ -22,6 +22,7 @@
 #include "qemu/qemu.h"
 #include "store/meta.h"
 #include "store/store.h"
+#include "store/tree.h"
 #include "sys/err.h"
 #include "sys/file.h"
 #include "sys/host.h"

@@ -284,8 +284,11 @@ static void loaded(void)
     free(bad);
     bad = unit_path("store/g1/domain.json");
     unit_puts(bad, "{\"current\": 5}");
-    check_err(tree_load(&st, &t, &p, &e), &e, SNAP_FAILED, "'current'",
-              "a damaged domain.json is an error that names the key");
+    check(!tree_load(&st, &t, &p, &e) && !t.current &&
+          strstr(p.text, "'current'"),
+          "with a damaged domain.json no snapshot is the current one");
+    tree_free(&t);
+    memset(&p, 0, sizeof(p));
     foreign = unit_path("store/g1/lost+found");
     mkdir(foreign, 0700);
     store_set_current(&st, "uuid", NULL, &e);
