@@ -68,20 +68,22 @@ static ssize_t read_piece(int fd, char *buf, uint64_t at)
 /* -1 if the file system does not do it. */
 static int share_run(struct share *s, uint64_t at, uint64_t len)
 {
-    struct {
-        struct file_dedupe_range range;
-        struct file_dedupe_range_info info;
-    } arg = {
-        .range = { .src_offset = at, .src_length = len, .dest_count = 1 },
-        .info = { .dest_fd = s->to, .dest_offset = at },
-    };
+    struct file_dedupe_range *arg = mem_zalloc(1, sizeof(*arg) +
+                                               sizeof(arg->info[0]));
+    int rc = 0;
 
-    if (ioctl(s->from, FIDEDUPERANGE, &arg) || arg.info.status < 0)
-        return -1;
+    arg->src_offset = at;
+    arg->src_length = len;
+    arg->dest_count = 1;
+    arg->info[0].dest_fd = s->to;
+    arg->info[0].dest_offset = at;
+    if (ioctl(s->from, FIDEDUPERANGE, arg) || arg->info[0].status < 0)
+        rc = -1;
     /* It may differ by now; that is for the kernel to say. */
-    if (arg.info.status == FILE_DEDUPE_RANGE_SAME)
-        s->shared += arg.info.bytes_deduped;
-    return 0;
+    else if (arg->info[0].status == FILE_DEDUPE_RANGE_SAME)
+        s->shared += arg->info[0].bytes_deduped;
+    free(arg);
+    return rc;
 }
 
 /* The runs of equal blocks in a piece. */
