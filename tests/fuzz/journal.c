@@ -13,6 +13,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "snapshot/disk/disk.h"
 #include "snapshot/sys/file.h"
 #include "snapshot/txn/job.h"
 #include "snapshot/txn/journal.h"
@@ -26,6 +27,12 @@ static void clean(void)
     unlinkat(st.fd, STORE_JOURNAL, 0);
     rmdir(st.path);
     rmdir(dir);
+}
+
+/* The records of disks are read by their kinds. */
+__attribute__((constructor)) static void know_kinds(void)
+{
+    disk_init();
 }
 
 static void begin(void)

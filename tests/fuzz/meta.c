@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "snapshot/disk/disk.h"
 #include "snapshot/store/meta.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -42,6 +43,12 @@ static void as_text(const char *data, size_t len, const struct snapshot *s)
                 "and is the same as text");
     again(&copy);
     meta_free(&copy);
+}
+
+/* The records of disks are read by their kinds. */
+__attribute__((constructor)) static void know_kinds(void)
+{
+    disk_init();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
