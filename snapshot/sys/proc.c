@@ -306,6 +306,8 @@ static int judge(struct running *r, int status, struct err *e)
     last_line(r);
     if (r->p->why[0])
         why = r->p->why;
+    if (!r->killed && WIFEXITED(status))
+        r->p->exit_status = WEXITSTATUS(status);
     if (r->killed)
         return err_set(e, SNAP_FAILED, "%s was stopped: %s", name, r->killed);
     if (WIFSIGNALED(status) && !r->p->why[0])
@@ -330,6 +332,8 @@ int proc_run(struct proc *p, struct err *e)
     p->out = mem_zalloc(1, 1);
     p->out_len = 0;
     p->why[0] = '\0';
+    p->exit_status = -1;
+    p->late = false;
     if (start(&r, e))
         return -1;
     if (p->timeout_s)
@@ -344,8 +348,10 @@ int proc_run(struct proc *p, struct err *e)
         if (r.out < 0 && r.err < 0)
             tick = SHORT_TICK_MS;       /* it is about to end */
         shuffle(&r, tick);
-        if (clock_ms() > deadline)
+        if (!r.killed && clock_ms() > deadline) {
+            p->late = true;
             kill_group(&r, "it did not end in time");
+        }
         if (!p->uninterruptible && interrupt_pending())
             kill_group(&r, "interrupted");
     }

@@ -32,6 +32,8 @@ struct proc {
     char *out;                  /* stdout, NUL-terminated; caller frees */
     size_t out_len;
     char why[512];              /* last line of stderr */
+    int exit_status;            /* -1 if it did not exit by itself */
+    bool late;                  /* it was stopped, as its time was over */
 };
 
 /*
