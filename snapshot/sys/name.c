@@ -14,6 +14,7 @@
 #include "sys/name.h"
 
 #define VOLUME_MAX_LEN 127
+#define RBD_MAX_LEN 96          /* what krbd takes */
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -119,6 +120,37 @@ bool name_is_volume(const char *name)
         return false;
     lv = volume_length(name + vg + 1);
     return lv && !name[vg + 1 + lv];
+}
+
+/* How many bytes of it are one word of an image's name; 0: none. */
+static size_t rbd_length(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-");
+
+    /* Dots alone are fine for Ceph, but not for who makes a path of them. */
+    if (*name == '-' || len > RBD_MAX_LEN || strspn(name, ".") >= len)
+        return 0;
+    return len;
+}
+
+bool name_is_rbd_word(const char *name)
+{
+    size_t len = rbd_length(name);
+
+    return len && !name[len];
+}
+
+bool name_is_rbd_image(const char *name)
+{
+    size_t len = rbd_length(name), words = 1;
+
+    while (len && name[len] == '/' && words < 3) {
+        name += len + 1;
+        len = rbd_length(name);
+        words++;
+    }
+    return len && !name[len] && words > 1;
 }
 
 int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)

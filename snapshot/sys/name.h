@@ -31,6 +31,13 @@ int name_expand(const char *template, time_t now, char **name_r,
 
 /* "VG/LV" in the characters that LVM allows, which no option begins with. */
 bool name_is_volume(const char *name);
+/*
+ * "POOL/IMAGE" or "POOL/NAMESPACE/IMAGE" in characters that neither Ceph nor
+ * QEMU gives a meaning, and which no option begins with.
+ */
+bool name_is_rbd_image(const char *name);
+/* The same for one word: of a snapshot of an image, or of a Ceph user. */
+bool name_is_rbd_word(const char *name);
 
 /* Random hex digits that make a file's name unlike any other, and a NUL. */
 int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e);
