@@ -120,6 +120,7 @@ static void fill_disk(struct domain_disk *d, const libxl_device_disk *disk)
 {
     d->vdev = dup_or_empty(disk->vdev);
     d->path = dup_or_empty(disk->pdev_path);
+    d->script = mem_strdup(disk->script);
     d->format = known(libxl_disk_format_to_string(disk->format));
     d->backend = known(libxl_disk_backend_to_string(disk->backend));
     d->readonly = !disk->readwrite;
@@ -624,6 +625,7 @@ int domain_each_disk(int (*fn)(void *arg, const char *domain,
             rc = fn(arg, name ? name : "?", &d);
             free(d.vdev);
             free(d.path);
+            free(d.script);
         }
         if (disks)
             libxl_device_disk_list_free(disks, ndisks);

@@ -34,17 +34,19 @@ enum medium {
     MEDIUM_BLOCK,
     MEDIUM_LVM,                     /* a classic logical volume */
     MEDIUM_LVM_THIN,
+    MEDIUM_RBD,                     /* a Ceph image, by the kernel's client */
 };
 
 struct domain_disk {
     char *vdev, *path;
+    char *script;                   /* what makes a device of path, or NULL */
     const char *format, *backend;   /* libxl's words, "" if unknown */
     bool readonly, cdrom;
     bool foreign;                   /* its backend is not in this domain */
     enum medium medium;
     char *live;                     /* where the path leads to */
     char *link;                     /* our link to layers on the way, or NULL */
-    char *volume;                   /* "VG/LV" if it is one, or NULL */
+    char *volume;                   /* "VG/LV", "POOL/IMAGE", or NULL */
 };
 
 struct domain {

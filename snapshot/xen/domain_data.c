@@ -25,6 +25,7 @@ void domain_free(struct domain *d)
     for (i = 0; i < d->ndisks; i++) {
         free(d->disks[i].vdev);
         free(d->disks[i].path);
+        free(d->disks[i].script);
         free(d->disks[i].live);
         free(d->disks[i].link);
         free(d->disks[i].volume);
