@@ -29,6 +29,7 @@ static const struct disk_ops *const kinds[] = {
     &disk_internal,
     &disk_external,
     &disk_lvm,
+    &disk_rbd,
     &disk_copy,
 };
 
@@ -200,6 +201,8 @@ static const char *impossible(const struct domain_disk *disk)
 {
     if (disk->foreign)
         return "its backend is in another domain";
+    if (disk->medium == MEDIUM_RBD && disk->script)
+        return NULL;        /* an image's name, which was looked up */
     if (disk->path[0] != '/')
         return "its path in the domain's configuration is a relative one, "
                "which leads elsewhere from another folder: give the whole "
@@ -434,6 +437,11 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 int disk_seal(const struct snapshot_disk *d, char **seal_r, struct err *e)
 {
     *seal_r = NULL;
+    /* A script's name for it: there is no device while no domain has it. */
+    if (d->path[0] != '/') {
+        *seal_r = mem_strdup("");
+        return 0;
+    }
     return named(seal_take(d->path, seal_r, e), d, e);
 }
 

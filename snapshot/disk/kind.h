@@ -134,7 +134,7 @@ bool disk_is_gone(const char *path, json_object *id);
 int disk_refuse_missing(const char *path, struct err *e);
 
 extern const struct disk_ops disk_internal, disk_external, disk_lvm,
-    disk_copy;
+    disk_rbd, disk_copy;
 
 #endif
 

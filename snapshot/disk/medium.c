@@ -6,18 +6,35 @@
 #include <sys/stat.h>
 
 #include "disk/medium.h"
+#include "disk/rbd_image.h"
 #include "disk/volume.h"
 #include "image/layer.h"
 #include "sys/err.h"
 #include "sys/mem.h"
 
-static int probe_block(struct domain_disk *disk, struct err *e)
+/* A device of krbd's, or an image that a script has mapped. */
+static int probe_rbd(struct domain_disk *disk, struct err *e)
+{
+    const struct rbd_map *map;
+    struct rbd_maps maps;
+
+    if (rbd_maps_read(&maps, e))
+        return -1;
+    map = rbd_maps_find(&maps, disk->path);
+    if (map) {
+        disk->medium = MEDIUM_RBD;
+        disk->volume = mem_strdup(map->image);
+    }
+    rbd_maps_free(&maps);
+    return 0;
+}
+
+static int probe_volume(struct domain_disk *disk, struct err *e)
 {
     const struct volume *v;
     struct volumes vs;
     char *name;
 
-    disk->medium = MEDIUM_BLOCK;
     if (volume_of_path(disk->path, &name, e))
         return -1;
     if (!name)
@@ -39,6 +56,14 @@ static int probe_block(struct domain_disk *disk, struct err *e)
     return 0;
 }
 
+static int probe_block(struct domain_disk *disk, struct err *e)
+{
+    disk->medium = MEDIUM_BLOCK;
+    if (probe_rbd(disk, e))
+        return -1;
+    return disk->medium == MEDIUM_RBD ? 0 : probe_volume(disk, e);
+}
+
 static int probe(struct domain_disk *disk, struct err *e)
 {
     struct stat st;
@@ -52,7 +77,11 @@ static int probe(struct domain_disk *disk, struct err *e)
     free(disk->volume);
     disk->volume = NULL;
     disk->medium = MEDIUM_UNKNOWN;
-    if (disk->foreign || !disk->path[0] || stat(disk->path, &st))
+    if (disk->foreign || !disk->path[0])
+        return 0;
+    if (disk->script)
+        return probe_rbd(disk, e);
+    if (stat(disk->path, &st))
         return 0;           /* the check of its kind says what is wrong */
     if (S_ISREG(st.st_mode))
         disk->medium = MEDIUM_FILE;

@@ -656,6 +656,28 @@ char *rbd_qemu_name(const struct rbd_at *at, const char *snap)
                       named ? at->user : "");
 }
 
+int rbd_snap_is_same(const struct rbd_at *at, const char *snap, bool *same_r,
+                     struct err *e)
+{
+    char *now = rbd_qemu_name(at, NULL), *then = rbd_qemu_name(at, snap);
+    const char *const argv[] = {
+        "qemu-img", "compare", "-U", "-f", "raw", "-F", "raw", now, then, NULL
+    };
+    struct proc p = { .argv = argv, .timeout_s = RBD_LONG_S };
+    int rc = proc_run(&p, e);
+
+    *same_r = !rc;
+    if (rc && p.exit_status == 1)
+        rc = 0;             /* they differ */
+    else if (rc)
+        err_wrap(e, "cannot compare %s with its snapshot (is qemu-block-extra "
+                 "installed?)", at->image);
+    free(p.out);
+    free(now);
+    free(then);
+    return rc;
+}
+
 /*
  * Local variables:
  * mode: C

@@ -112,6 +112,12 @@ const struct rbd_snap *rbd_snaps_find(const struct rbd_snaps *s,
  */
 int rbd_other_watcher(const struct rbd_at *at, const struct rbd_maps *own,
                       char **who_r, struct err *e);
+/*
+ * Whether the image holds, byte for byte, what the snapshot has; takes as long
+ * as to read both, and needs QEMU's driver for RBD (qemu-block-extra).
+ */
+int rbd_snap_is_same(const struct rbd_at *at, const char *snap, bool *same_r,
+                     struct err *e);
 /* The names of a snapshot's clones, the caller's to free, or NULL. */
 int rbd_clones(const struct rbd_at *at, const char *snap, char **names_r,
                struct err *e);

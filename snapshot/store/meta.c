@@ -41,7 +41,7 @@ static int parse_disk(json_object *o, struct json_at at,
     d->unknown = !kind;
     if (!kind)
         return 0;
-    if (!record_path_is_safe(d->path))
+    if (!kind->checks_path && !record_path_is_safe(d->path))
         return err_set(e, SNAP_FAILED, "%s: '%s.path' is not an absolute path "
                        "without '..'", at.what, at.where);
     if (record_opt_obj(o, "identity", at, &d->identity, e) ||

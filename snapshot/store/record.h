@@ -26,6 +26,7 @@ struct record_ops {
                  struct err *e);
     /* Sets or, where the disk has none, deletes each of its members. */
     void (*write)(json_object *o, const struct snapshot_disk *d);
+    bool checks_path;           /* parse() does: it may be no path but a name */
 };
 
 /* find gives the kind with that word, or NULL. */
