@@ -126,9 +126,11 @@ static void read_map(const char *name, struct rbd_map *map)
 
 int rbd_maps_read(struct rbd_maps *m, struct err *e)
 {
-    DIR *dir = opendir(RBD_SYS RBD_DEVICES);
+    char *path = mem_printf("%s" RBD_DEVICES, RBD_SYS);
+    DIR *dir = opendir(path);
     struct dirent *de;
 
+    free(path);
     memset(m, 0, sizeof(*m));
     if (!dir && errno == ENOENT)
         return 0;           /* the kernel's client is not loaded */
@@ -494,6 +496,16 @@ static bool is_own(const struct rbd_maps *own, uint64_t client)
     return false;
 }
 
+/* How many bytes of "ADDRESS:PORT/NONCE" are the address. */
+static int address_length(const char *address)
+{
+    size_t end = strcspn(address, "/"), n = end;
+
+    while (n && address[n - 1] != ':')
+        n--;
+    return (int)(n > 1 ? n - 1 : end);
+}
+
 static int parse_watcher(json_object *o, const struct rbd_maps *own,
                          char **who_r, struct err *e)
 {
@@ -509,7 +521,7 @@ static int parse_watcher(json_object *o, const struct rbd_maps *own,
         return -1;
     if (!is_own(own, client) && !*who_r)
         *who_r = mem_printf("client %llu at %.*s", (unsigned long long)client,
-                            (int)strcspn(address, "/"), address);
+                            address_length(address), address);
     return 0;
 }
 

@@ -52,6 +52,8 @@ $(BUILD)/tests/unit/monitor: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
 $(BUILD)/tests/unit/volume: $(BUILD)/tests/unit/sys/disk/volume.o
 $(BUILD)/tests/unit/identity: $(addprefix $(BUILD)/tests/unit/host/image/,\
 	device.o mounts.o)
+$(BUILD)/tests/unit/rbd $(BUILD)/tests/unit/rbd_image: \
+	$(BUILD)/tests/unit/sys/disk/rbd_image.o $(BUILD)/tests/unit/sys/disk/rbd.o
 $(BUILD)/tests/unit/cfg: $(BUILD)/snapshot/cfg.o
 $(addprefix $(BUILD)/tests/unit/,$(UNIT_BAD)): $(BUILD)/tests/unit/badstore.o
 # The clock, and what kind of file system it is, are the test's.
