@@ -6,6 +6,7 @@ include tests/fuzz/fuzz.mk
 include tests/fake/fake.mk
 include tests/sweep/sweep.mk
 include tests/cli/cli.mk
+include tests/ceph/ceph.mk
 include tests/xen/xen.mk
 include tests/bench/bench.mk
 
@@ -27,19 +28,21 @@ check-quick:
 	@tests/run tests/direction tests/words $(UNIT_TESTS) $(CLI_TESTS)
 
 check: build-tests
-	@tests/run $(LOCAL_TESTS) $(SWEEP_TESTS) $(XEN_TESTS) $(XEN_PROGRAMS)
+	@tests/run $(LOCAL_TESTS) $(CEPH_TESTS) $(SWEEP_TESTS) $(XEN_TESTS) \
+		$(XEN_PROGRAMS)
 
 check-full: export XEN_CUTS = 1
 check-full: export WALK_STEPS = 10000
 check-full: build-tests
-	@tests/run $(LOCAL_TESTS) $(CLI_FULL_TESTS) $(SWEEP_FULL_TESTS) $(XEN_FULL_TESTS) \
+	@tests/run $(LOCAL_TESTS) $(CLI_FULL_TESTS) $(CEPH_FULL_TESTS) \
+		$(SWEEP_FULL_TESTS) $(XEN_FULL_TESTS) \
 		$(XEN_FULL_PROGRAMS)
 	@tests/run $(RELEASE_TESTS)
 
 build-tests:
 	@tests/need quick xen
 	@$(MAKE) --no-print-directory -j2 all unit-tests sweep-tests \
-		xen-tests
+		ceph-tests xen-tests
 	@$(MAKE) --no-print-directory -j2 asan-tests fuzz-if-usable
 
 # Without clang's libFuzzer tests/fuzz/all counts as skipped.
