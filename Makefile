@@ -86,7 +86,8 @@ install: all
 	install -m 644 snapshot-cfg/*.cfg examples/*.* \
 		$(DESTDIR)$(DOCDIR)/examples
 	install -m 755 examples/xl-snapshot-nightly \
-		examples/xl-snapshot-metrics $(DESTDIR)$(DOCDIR)/examples
+		examples/xl-snapshot-metrics examples/block-rbd \
+		$(DESTDIR)$(DOCDIR)/examples
 
 .PHONY: uninstall
 uninstall:

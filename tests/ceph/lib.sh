@@ -87,10 +87,10 @@ map() {
 }
 unmap() { rm -rf "$CEPH_SYS/bus/rbd/devices/$1"; }
 
-# start NAME: a guest on a new image of 64 MiB, its script has mapped it
+# start NAME [SIZE]: a guest on an image, new if it is, its script has mapped it
 start() {
     ceph_rbd info "rbd/$1" >/dev/null 2>&1 ||
-        ceph_rbd create --size 64M "rbd/$1"
+        ceph_rbd create --size "${2:-64M}" "rbd/$1"
     open_image "$1" "guest.$1"
     guest=$opened
     map 0 "$1" "$(watchers "rbd/$1")"

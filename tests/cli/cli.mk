@@ -2,7 +2,7 @@
 
 CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
 	examples foreign deep live share images shared stuck lines meanwhile \
-	hotplug)
+	hotplug block-rbd)
 
 # For "make check-full", beside these.
 CLI_FULL_TESTS = tests/cli/meanwhile-all
