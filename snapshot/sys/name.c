@@ -125,8 +125,7 @@ bool name_is_volume(const char *name)
 /* How many bytes of it are one word of an image's name; 0: none. */
 static size_t rbd_length(const char *name)
 {
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-");
+    size_t len = strspn(name, LETTERS DIGITS "+_.-");
 
     /* Dots alone are fine for Ceph, but not for who makes a path of them. */
     if (*name == '-' || len > RBD_MAX_LEN || strspn(name, ".") >= len)
