@@ -467,13 +467,16 @@ static int kind_unready(const struct snapshot_disk *d, struct err *e)
 }
 
 /* Waits for the watch of a client that died, or is about to end. */
-static int wait_unwatched(const struct rbd_at *at, struct err *e)
+static int wait_unwatched(const struct rbd_at *at, bool *waited_r,
+                          struct err *e)
 {
     uint64_t until = clock_ms() + RBD_WATCH_S * 1000ull;
 
+    *waited_r = false;
     while (check_unwatched(at, e)) {
         if (clock_ms() >= until)
             return -1;
+        *waited_r = true;
         clock_sleep_ms(POLL_MS);
     }
     return 0;
@@ -564,33 +567,67 @@ static int check_undisturbed(const struct snapshot_disk *d,
     return rc ? -1 : check_unwatched(&t->at, e);
 }
 
-static int apply(const struct snapshot_disk *d, const struct target *t,
-                 struct err *e)
+static int read_part(const struct snapshot_disk *d, const struct target *t,
+                     struct rbd_snaps *snaps, struct err *e)
 {
-    struct rbd_snaps before = { 0 };
-    int rc = -1;
+    if (rbd_snaps_read(&t->at, snaps, e))
+        return -1;
+    if (!check_part(d, &t->r, snaps, e))
+        return 0;
+    rbd_snaps_free(snaps);
+    return -1;
+}
 
-    if (rbd_snaps_read(&t->at, &before, e) ||
-        check_part(d, &t->r, &before, e) ||
-        rbd_snap_protect(&t->at, d->part, e) || roll_back(d, &t->at, e) ||
-        forget_caches(&t->r, e))
-        goto out;
-    rc = check_undisturbed(d, t, &before, e);
+/*
+ * The domain is gone, and each rbd that is run takes its time: the name that
+ * was recorded will do, if the image of that name has the very snapshot.
+ */
+static int find_part(const struct snapshot_disk *d, struct target *t,
+                     struct rbd_snaps *snaps, struct err *e)
+{
+    if (target_open(d, t, e))
+        return -1;
+    if (!read_part(d, t, snaps, e))
+        return 0;
+    target_close(t);
+    if (target_find(d, t, e))
+        return -1;
+    if (!read_part(d, t, snaps, e))
+        return 0;
+    target_close(t);
+    return -1;
+}
 
-out:
-    rbd_snaps_free(&before);
-    return rc;
+static int apply(const struct snapshot_disk *d, const struct target *t,
+                 struct rbd_snaps *before, struct err *e)
+{
+    bool waited;
+
+    if (wait_unused(&t->r, e) || wait_unwatched(&t->at, &waited, e))
+        return -1;
+    if (waited) {
+        rbd_snaps_free(before);
+        if (read_part(d, t, before, e))
+            return -1;
+    }
+    if (!rbd_snaps_find(before, d->part)->protected &&
+        rbd_snap_protect(&t->at, d->part, e))
+        return -1;
+    if (roll_back(d, &t->at, e) || forget_caches(&t->r, e))
+        return -1;
+    return check_undisturbed(d, t, before, e);
 }
 
 static int kind_apply(const struct snapshot_disk *d, struct err *e)
 {
+    struct rbd_snaps before;
     struct target t;
-    int rc = -1;
+    int rc;
 
-    if (target_find(d, &t, e))
+    if (find_part(d, &t, &before, e))
         return -1;
-    if (!wait_unused(&t.r, e) && !wait_unwatched(&t.at, e))
-        rc = apply(d, &t, e);
+    rc = apply(d, &t, &before, e);
+    rbd_snaps_free(&before);
     target_close(&t);
     return rc;
 }

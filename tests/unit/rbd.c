@@ -322,6 +322,7 @@ static void cut_revert(const char *locked)
             a = taken("s1", "one");
             b = taken("s2", "two");
             set(IMAGE "/lock", locked);
+            set(PART "/protected", "false");
             set("left", left);
             set("late", late ? "" : NULL);
             rc = disk_apply(&a, &e);
