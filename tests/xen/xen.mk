@@ -10,7 +10,7 @@ XEN_FULL_TESTS = $(XEN_TESTS) $(addprefix tests/xen/,core-pvh.test lvm.test \
 
 # In boots of their own; XEN_CUTS: see cuts.sh.
 XEN_PROGRAMS = tests/xen/cuts.sh
-XEN_FULL_PROGRAMS = $(XEN_PROGRAMS) tests/xen/bed.sh
+XEN_FULL_PROGRAMS = $(XEN_PROGRAMS) tests/xen/bed.sh tests/xen/rbd.sh
 
 # The real program, with the fault points of tests/fake/spec.h.
 XEN_FAULTS = $(BUILD)/faults
