@@ -702,8 +702,8 @@ static int kind_remove(struct disk_host *h, const struct snapshot_disk *d,
 }
 
 /*
- * A seal of the device does not see what another host writes, and there is none
- * of an image that a script maps.
+ * A seal of the device does not see what another host writes, and there is
+ * none of an image that a script maps.
  */
 static int kind_is_pristine(const struct snapshot_disk *d, bool *yes_r,
                             struct err *e)

@@ -302,8 +302,8 @@ static int explain(struct call *c, struct err *e)
     const char *why = advice(c->p.exit_status);
 
     if (c->p.late || c->p.exit_status == ETIMEDOUT)
-        return err_set(e, SNAP_FAILED, "cannot %s %s: the Ceph cluster did not "
-                       "answer in time: it may be full, or its monitors or "
+        return err_set(e, SNAP_FAILED, "cannot %s %s: the Ceph cluster did "
+                       "not answer in time: it may be full, or its monitors or "
                        "OSDs down (see 'ceph -s')", c->what, c->at->image);
     if (why)
         return err_set(e, SNAP_FAILED, "cannot %s %s: %s", c->what,

@@ -30,7 +30,8 @@ static void names(void)
     };
     static const char *const bad[] = {
         "", "b", "rbd/", "/b", "a//b", "a/b/c/d", "-a/b", "a/-b", "a/b@s",
-        "a/b:id=x", "a b/c", "a/b\n", "../b", "a/..", "a/\xc3\xa4", "a/b/-c", "a/b/",
+        "a/b:id=x", "a b/c", "a/b\n", "../b", "a/..", "a/\xc3\xa4",
+        "a/b/-c", "a/b/",
     };
     size_t i;
 
