@@ -61,7 +61,9 @@ static int probe_block(struct domain_disk *disk, struct err *e)
     disk->medium = MEDIUM_BLOCK;
     if (probe_rbd(disk, e))
         return -1;
-    return disk->medium == MEDIUM_RBD ? 0 : probe_volume(disk, e);
+    if (disk->medium == MEDIUM_RBD)
+        return 0;
+    return probe_volume(disk, e);
 }
 
 static int probe(struct domain_disk *disk, struct err *e)

@@ -153,8 +153,8 @@ static const char *kind_refuse(const struct domain_disk *disk,
                "have an RBD snapshot";
     /* QEMU keeps their tables in memory. */
     if (strcmp(disk->format, "raw") && !r->cold)
-        return "an RBD image that holds an image of this format can only be "
-               "snapshot with --cold";
+        return "an RBD image that holds an image of this format can only have "
+               "a snapshot with --cold";
     if (r->path || r->size)
         return "an RBD snapshot lies in the image: leave path= and size= out";
     return NULL;
@@ -272,7 +272,9 @@ static int try_out(const struct rbd_at *at, const struct snapshot_disk *d,
     if (!rc)
         rc = rbd_snap_create(at, trial, RBD_PATIENT_S, e);
     free(trial);
-    return rc ? -1 : remove_trial(d, at, e);
+    if (rc)
+        return -1;
+    return remove_trial(d, at, e);
 }
 
 static int kind_prepare(struct disk_host *h, struct snapshot_disk *d,
@@ -510,8 +512,9 @@ static int roll_back(const struct snapshot_disk *d, const struct rbd_at *at,
 
     if (!locked)
         return rc;
-    return try_out(at, d, e) ? -1 :
-           rbd_snap_rollback(at, d->part, &locked, e);
+    if (try_out(at, d, e))
+        return -1;
+    return rbd_snap_rollback(at, d->part, &locked, e);
 }
 
 static int forget_caches(const struct record *r, struct err *e)
@@ -564,7 +567,9 @@ static int check_undisturbed(const struct snapshot_disk *d,
     else
         rc = check_none_new(d, before, &after, e);
     rbd_snaps_free(&after);
-    return rc ? -1 : check_unwatched(&t->at, e);
+    if (rc)
+        return -1;
+    return check_unwatched(&t->at, e);
 }
 
 static int read_part(const struct snapshot_disk *d, const struct target *t,
@@ -653,10 +658,12 @@ static int remove_snaps(const struct snapshot_disk *d,
 static int kind_check_remove(struct disk_host *h, struct snapshot_disk *d,
                              struct err *e)
 {
-    const char *other = h->census ? census_same_part(h->census, d) : NULL;
+    const char *other = NULL;
     struct target t;
     int rc = 0;
 
+    if (h->census)
+        other = census_same_part(h->census, d);
     if (other && !h->force)
         return err_set(e, SNAP_FAILED, "the snapshot %s of %s is also in the "
                        "list of domain %s: use --force to delete it all the "
@@ -679,7 +686,9 @@ static int check_gone(const struct target *t, struct err *e)
         return -1;
     mapped = rbd_maps_next(&maps, NULL, t->r.fsid, t->r.id);
     rbd_maps_free(&maps);
-    return mapped ? no_image(&t->at, t->r.id, e) : 0;
+    if (mapped)
+        return no_image(&t->at, t->r.id, e);
+    return 0;
 }
 
 static int kind_remove(struct disk_host *h, const struct snapshot_disk *d,

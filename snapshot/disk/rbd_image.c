@@ -223,6 +223,14 @@ struct call {
     struct proc p;              /* out */
 };
 
+/* "IMAGE", or "IMAGE@SNAPSHOT" */
+static char *name_of(const struct rbd_at *at, const char *snap)
+{
+    if (!snap)
+        return mem_strdup(at->image);
+    return mem_printf("%s@%s", at->image, snap);
+}
+
 /*
  * Within the deadline Ceph's own time for an answer comes first, as it can
  * tell what did not answer.  Objects of a long command have a minute each.
@@ -230,14 +238,16 @@ struct call {
 static int run(struct call *c, struct err *e)
 {
     const char *argv[MAX_ARGS] = { "rbd" };
-    unsigned most = c->seconds < RBD_PATIENT_S ? c->seconds : RBD_PATIENT_S;
-    char *mount = mem_printf("%u", (most + 1) / 2);
-    char *op = mem_printf("%u", most - most / 5);
-    char *spec = mem_printf("%s%s%s", c->at->image, c->snap ? "@" : "",
-                            c->snap ? c->snap : "");
+    unsigned most = c->seconds;
+    char *mount, *op, *spec;
     size_t n = 1;
     int rc;
 
+    if (most > RBD_PATIENT_S)
+        most = RBD_PATIENT_S;
+    mount = mem_printf("%u", (most + 1) / 2);
+    op = mem_printf("%u", most - most / 5);
+    spec = name_of(c->at, c->snap);
     if (c->at->user && c->at->user[0]) {
         argv[n++] = "--id";
         argv[n++] = c->at->user;
@@ -353,7 +363,8 @@ static int ask(const char *const *words, const struct rbd_at *at,
     } else {
         text = mem_printf("{\"it\":%s}", c.p.out);
         *o_r = json_parse_object(text, strlen(text), "rbd", e);
-        rc = *o_r ? 0 : -1;
+        if (!*o_r)
+            rc = -1;
         free(text);
     }
     free(c.p.out);
@@ -661,11 +672,14 @@ int rbd_snap_rollback(const struct rbd_at *at, const char *snap,
 
 char *rbd_qemu_name(const struct rbd_at *at, const char *snap)
 {
-    bool named = at->user && at->user[0];
+    char *name = name_of(at, snap), *whole;
 
-    return mem_printf("rbd:%s%s%s%s%s", at->image, snap ? "@" : "",
-                      snap ? snap : "", named ? ":id=" : "",
-                      named ? at->user : "");
+    if (at->user && at->user[0])
+        whole = mem_printf("rbd:%s:id=%s", name, at->user);
+    else
+        whole = mem_printf("rbd:%s", name);
+    free(name);
+    return whole;
 }
 
 int rbd_snap_is_same(const struct rbd_at *at, const char *snap, bool *same_r,
