@@ -42,9 +42,11 @@ static int read_file(const char *file, char **text_r, struct err *e)
 {
     FILE *f = fopen(file, "re");
     char *text = mem_zalloc(FILE_MAX + 1, 1);
-    size_t len = f ? fread(text, 1, FILE_MAX + 1, f) : 0;
+    size_t len = 0;
     int rc = 0;
 
+    if (f)
+        len = fread(text, 1, FILE_MAX + 1, f);
     if (!f || ferror(f))
         rc = err_errno(e, "cannot read %s", file);
     else if (len > FILE_MAX)
@@ -155,9 +157,14 @@ static const char *skip_string(const char *p)
 {
     char quote = *p++;
 
-    while (*p && *p != quote)
-        p += *p == '\\' && p[1] ? 2 : 1;
-    return *p ? p + 1 : p;
+    while (*p && *p != quote) {
+        if (*p == '\\' && p[1])
+            p++;
+        p++;
+    }
+    if (*p)
+        p++;
+    return p;
 }
 
 /*
@@ -203,7 +210,7 @@ static int parse_size(const char *word, const char *value, const char *spec,
                       uint64_t *size_r, struct err *e)
 {
     static const char units[] = "KMGT";
-    const char *unit;
+    const char *unit = NULL;
     char *end;
     unsigned shift = 0;
 
@@ -212,7 +219,8 @@ static int parse_size(const char *word, const char *value, const char *spec,
                        spec);
     errno = 0;
     *size_r = strtoull(value, &end, 10);
-    unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (*end)
+        unit = strchr(units, toupper((unsigned char)*end));
     if (unit) {
         shift = 10 * (unsigned)(unit - units + 1);
         end++;
@@ -296,9 +304,10 @@ static int get_disks(XLU_Config *config, struct cfg *c, struct err *e)
     int n, i, rc = xlu_cfg_get_list(config, keys[KEY_DISKS], &list, &n, 1);
     size_t k;
 
+    if (rc == ESRCH)
+        return 0;
     if (rc)
-        return rc == ESRCH ? 0 :
-               err_set(e, SNAP_USAGE, "disks: not a list: write disks = [ "
+        return err_set(e, SNAP_USAGE, "disks: not a list: write disks = [ "
                        "'vdev=xvda,type=none', ... ]");
     free_disks(c);
     c->disks = mem_zalloc((size_t)n, sizeof(*c->disks));
@@ -324,9 +333,10 @@ static int get_string(XLU_Config *config, int key, char **s_r,
     const char *s;
     int rc = xlu_cfg_get_string(config, keys[key], &s, 1);
 
+    if (rc == ESRCH)
+        return 0;
     if (rc)
-        return rc == ESRCH ? 0 : err_set(e, SNAP_USAGE, "%s: not a string",
-                                         keys[key]);
+        return err_set(e, SNAP_USAGE, "%s: not a string", keys[key]);
     free(*s_r);
     *s_r = mem_strdup(s);
     return 0;
@@ -372,7 +382,10 @@ static int get_live(XLU_Config *config, enum snap_live *live, struct err *e)
 
     if (get_number(config, KEY_LIVE, 1, &n, e))
         return -1;
-    *live = n ? SNAP_LIVE_AUTO : SNAP_LIVE_NO;
+    if (n)
+        *live = SNAP_LIVE_AUTO;
+    else
+        *live = SNAP_LIVE_NO;
     return 0;
 }
 

@@ -39,7 +39,9 @@ char *show_size(uint64_t bytes)
         n /= 1024;
         u++;
     }
-    return mem_printf(u && n < 100 ? "%.1f %s" : "%.0f %s", n, units[u]);
+    if (u && n < 100)
+        return mem_printf("%.1f %s", n, units[u]);
+    return mem_printf("%.0f %s", n, units[u]);
 }
 
 static char *show_duration(uint64_t s)
@@ -54,10 +56,12 @@ static char *show_duration(uint64_t s)
 char *show_progress(const char *what, uint64_t done, uint64_t total,
                     uint64_t elapsed_ms)
 {
-    double rate = elapsed_ms ? (double)done / (double)elapsed_ms : 0;
+    double rate = 0;
     unsigned percent = 0;
     char *text, *left, *more;
 
+    if (elapsed_ms)
+        rate = (double)done / (double)elapsed_ms;
     if (total)
         percent = (unsigned)((double)done * 100 / (double)total);
     text = mem_printf("%s: %" PRIu64 " of %" PRIu64 " MiB (%u%%)", what,
@@ -83,10 +87,14 @@ static char *show_time(uint64_t seconds, enum form form)
 {
     time_t t = (time_t)seconds;
     char buf[64];
-    struct tm tm;
+    struct tm tm, *known;
     size_t len = 0;
 
-    if (!(form == FORM_UTC ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)))
+    if (form == FORM_UTC)
+        known = gmtime_r(&t, &tm);
+    else
+        known = localtime_r(&t, &tm);
+    if (!known)
         return mem_strdup("?");
     switch (form) {
     case FORM_TABLE:
@@ -99,7 +107,9 @@ static char *show_time(uint64_t seconds, enum form form)
         len = strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", &tm);
         break;
     }
-    return mem_strdup(len ? buf : "?");
+    if (!len)
+        return mem_strdup("?");
+    return mem_strdup(buf);
 }
 
 char *show_moment(uint64_t seconds)
@@ -107,10 +117,17 @@ char *show_moment(uint64_t seconds)
     return show_time(seconds, FORM_WHOLE);
 }
 
+static const char *or_else(const char *text, const char *otherwise)
+{
+    if (!text)
+        return otherwise;
+    return text;
+}
+
 /* Clean, and as long as it is. */
 static char *clean(const char *text)
 {
-    char *copy = mem_strdup(text ? text : "?");
+    char *copy = mem_strdup(or_else(text, "?"));
 
     text_clean(copy);
     return copy;
@@ -118,22 +135,27 @@ static char *clean(const char *text)
 
 static char *show_disk(const struct snapshot_disk *d)
 {
-    char *text = meta_disk_has_part(d) ?
-        mem_printf("%s %s", d->vdev, d->type) :
-        mem_printf("%s none (%s)", d->vdev, d->reason ? d->reason : "?");
+    char *text;
 
+    if (meta_disk_has_part(d))
+        text = mem_printf("%s %s", d->vdev, d->type);
+    else
+        text = mem_printf("%s none (%s)", d->vdev, or_else(d->reason, "?"));
     text_clean(text);
     return text;
 }
 
 char *show_disks(const struct snapshot *s)
 {
-    char *text = mem_strdup(s->ndisks ? "" : "none");
+    char *text;
     size_t i;
 
-    for (i = 0; i < s->ndisks; i++) {
+    if (!s->ndisks)
+        return mem_strdup("none");
+    text = show_disk(&s->disks[0]);
+    for (i = 1; i < s->ndisks; i++) {
         char *disk = show_disk(&s->disks[i]);
-        char *more = mem_printf("%s%s%s", text, i ? ", " : "", disk);
+        char *more = mem_printf("%s, %s", text, disk);
 
         free(disk);
         free(text);
@@ -145,8 +167,12 @@ char *show_disks(const struct snapshot *s)
 /* What the part will take, by its kind; the caller's to free. */
 static char *room_of(const struct snapshot_disk *d)
 {
-    char *size = show_size(d->room ? d->room : d->virtual_size), *text;
+    uint64_t most = d->room;
+    char *size, *text;
 
+    if (!most)
+        most = d->virtual_size;
+    size = show_size(most);
     if (!strcmp(d->type, "internal"))
         text = mem_printf("inside the image, which grows by what the guest "
                           "overwrites, up to %s", size);
@@ -224,13 +250,18 @@ static void print_row(const struct show *sh, const char *marks,
     char *line = mem_printf("%-2s %-*s %-16s %-*s %8s %*s %s", marks, width,
                             name, when, STATE_COLUMNS, state, memory,
                             DISKS_COLUMNS, disks, description);
-    char *room = sh->columns ? text_fit(line, sh->columns) : clean(line);
-    size_t len = strlen(room);
+    char *shown;
+    size_t len;
 
-    while (len && room[len - 1] == ' ')
-        room[--len] = '\0';
-    puts(room);
-    free(room);
+    if (sh->columns)
+        shown = text_fit(line, sh->columns);
+    else
+        shown = clean(line);
+    len = strlen(shown);
+    while (len && shown[len - 1] == ' ')
+        shown[--len] = '\0';
+    puts(shown);
+    free(shown);
     free(line);
 }
 
@@ -241,15 +272,20 @@ static void show_row(const struct show *sh, const struct tree *t,
     char *state = text_fit(s->domain.state, STATE_COLUMNS);
     char *memory = show_size(s->memory.stored_size);
     char *disks = disk_count(s);
-    char *marks = mem_printf("%c%c", is_current(t, s) ? '*' : ' ',
-                             s->protected ? 'P' : ' ');
-    bool apart = strlen(s->name) > (size_t)width;
+    const char *name = s->name;
+    char marks[] = "  ";
 
-    if (apart)
-        printf("%s %s\n", marks, s->name);
-    print_row(sh, apart ? "" : marks, apart ? "" : s->name, width, when,
-              state, memory, disks, s->description ? s->description : "");
-    free(marks);
+    if (is_current(t, s))
+        marks[0] = '*';
+    if (s->protected)
+        marks[1] = 'P';
+    if (strlen(name) > (size_t)width) {
+        printf("%s %s\n", marks, name);
+        marks[0] = '\0';
+        name = "";
+    }
+    print_row(sh, marks, name, width, when, state, memory, disks,
+              or_else(s->description, ""));
     free(disks);
     free(memory);
     free(state);
@@ -294,34 +330,34 @@ static void show_made(const char *what, char *text)
 
 static void show_disk_lines(const struct snapshot *s)
 {
+    const char *what = "Disks:";
     size_t i;
 
     for (i = 0; i < s->ndisks; i++) {
         char *disk = show_disk(&s->disks[i]);
 
-        show_made(i ? "" : "Disks:",
-                  mem_printf("%s, %s", disk, s->disks[i].path));
+        show_made(what, mem_printf("%s, %s", disk, s->disks[i].path));
         free(disk);
+        what = "";
     }
     if (!s->ndisks)
         show_field("Disks:", "none");
-}
-
-static const char *or_dash(const char *text)
-{
-    return text ? text : "-";
 }
 
 /* What a check found of the snapshot, "" for nothing, NULL if none was made. */
 static const char *checked(const struct show *sh, const struct tree *t,
                            const struct tree_node *node)
 {
-    const char *problem;
-
     if (!sh->problems)
         return NULL;
-    problem = sh->problems[node - t->nodes];
-    return problem ? problem : "";
+    return or_else(sh->problems[node - t->nodes], "");
+}
+
+static const char *verdict(const char *problem)
+{
+    if (!problem[0])
+        return "OK";
+    return problem;
 }
 
 static void show_long(const struct show *sh, const struct tree *t,
@@ -338,21 +374,21 @@ static void show_long(const struct show *sh, const struct tree *t,
     show_made("Created:", show_time(s->creation_time, FORM_WHOLE));
     if (s->expires)
         show_made("Expires:", show_time(s->expires, FORM_WHOLE));
-    show_field("Parent:", or_dash(s->parent));
+    show_field("Parent:", or_else(s->parent, "-"));
     show_made("Domain:", mem_printf("%s (%s, %s, uuid %s)", s->domain.name,
                                     s->domain.type, s->domain.state,
                                     s->domain.uuid));
     show_made("Host:", mem_printf("%s (Xen %s, QEMU %s)",
-                                  or_dash(s->host.hostname),
-                                  or_dash(s->host.xen),
-                                  or_dash(s->host.qemu)));
+                                  or_else(s->host.hostname, "-"),
+                                  or_else(s->host.xen, "-"),
+                                  or_else(s->host.qemu, "-")));
     show_made("Downtime:", mem_printf("%.2f s",
                                       (double)s->downtime_ms / 1000));
     show_made("Memory:", show_size(s->memory.stored_size));
     show_made("On disk:", show_size(node->size_on_disk));
     show_disk_lines(s);
     if (check)
-        show_field("Check:", check[0] ? check : "OK");
+        show_field("Check:", verdict(check));
 }
 
 static json_object *children_of(const struct tree *t,
@@ -378,7 +414,10 @@ static void show_json(struct show *sh, const struct tree *t,
     char *when = show_time(node->s.creation_time, FORM_UTC), *raw, *text;
     const char *check = checked(sh, t, node);
 
-    json_add_str(o, "created", when[0] == '?' ? NULL : when);
+    if (when[0] == '?')
+        json_add_str(o, "created", NULL);
+    else
+        json_add_str(o, "created", when);
     json_add_bool(o, "current", is_current(t, &node->s));
     json_object_object_add(o, "children", children_of(t, node));
     json_add_u64(o, "size_on_disk", node->size_on_disk);
@@ -485,9 +524,9 @@ static void show_name(const struct show *sh, const struct snapshot *s,
 
 static void show_checked(const char *name, const char *problem)
 {
-    char *text = clean(problem);
+    char *text = clean(verdict(problem));
 
-    printf("%s: %s\n", name, text[0] ? text : "OK");
+    printf("%s: %s\n", name, text);
     free(text);
 }
 
@@ -544,7 +583,9 @@ static void show_heading(struct show *sh, const char *domain)
     if (!sh->headings)
         return;
     heading = clean(domain);
-    printf("%s%s:\n", sh->printed ? "\n" : "", heading);
+    if (sh->printed)
+        putchar('\n');
+    printf("%s:\n", heading);
     free(heading);
 }
 
@@ -570,8 +611,12 @@ void show_domain(struct show *sh, const char *domain, const struct tree *t,
 
 void show_end(struct show *sh)
 {
-    if (sh->style == SHOW_JSON && sh->begun)
-        puts(sh->printed ? "\n]" : "[]");
+    if (sh->style != SHOW_JSON || !sh->begun)
+        return;
+    if (sh->printed)
+        puts("\n]");
+    else
+        puts("[]");
 }
 
 /*
