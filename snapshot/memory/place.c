@@ -63,11 +63,15 @@ int memory_place_disk(struct store *st, const struct snapshot *s,
 {
     int fd;
 
-    *what_r = is_outside(s) ? s->memory.file : st->path;
-    if (is_outside(s))
+    if (is_outside(s)) {
+        *what_r = s->memory.file;
         return open_path(s, e);
+    }
+    *what_r = st->path;
     fd = fcntl(st->fd, F_DUPFD_CLOEXEC, 0);
-    return fd < 0 ? err_errno(e, "cannot look at %s", st->path) : fd;
+    if (fd < 0)
+        return err_errno(e, "cannot look at %s", st->path);
+    return fd;
 }
 
 int memory_place_make(const struct snapshot *s, struct err *e)

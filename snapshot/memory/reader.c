@@ -45,9 +45,11 @@ static int damaged(struct memory_reader *r, const char *why)
 
 static int start(struct memory_reader *r)
 {
-    /* One processor is for libxl, which it must not wait for. */
-    unsigned n = r->compressed ? memory_spare_cpus() : 1;
+    unsigned n = 1;
 
+    /* One processor is for libxl, which it must not wait for. */
+    if (r->compressed)
+        n = memory_spare_cpus();
     return ring_start(&unpack_ops, r->unpack, SLOTS, n, &r->ring, &r->err);
 }
 
@@ -96,10 +98,11 @@ static int check_rest(struct memory_reader *r)
         return -1;
     if (r->slot)
         rest -= r->at;
-    if (rest == r->held)
-        return 0;
-    return damaged(r, rest < r->held ? "it holds less than recorded" :
-                                       "it holds more than recorded");
+    if (rest < r->held)
+        return damaged(r, "it holds less than recorded");
+    if (rest > r->held)
+        return damaged(r, "it holds more than recorded");
+    return 0;
 }
 
 ssize_t memory_source(void *reader, void *buf, size_t len)
@@ -113,12 +116,19 @@ ssize_t memory_source(void *reader, void *buf, size_t len)
         return -1;
     if (!room) {
         n = next(r, &one, 1);
-        return n > 0 ? damaged(r, "it holds more than recorded") : n;
+        if (n > 0)
+            return damaged(r, "it holds more than recorded");
+        return n;
     }
-    if (room <= r->held)
-        return r->ring ? check_rest(r) : 0;
+    if (room <= r->held) {
+        if (r->ring)
+            return check_rest(r);
+        return 0;
+    }
     room -= r->held;
-    n = next(r, buf, len < room ? len : room);
+    if (len > room)
+        len = room;
+    n = next(r, buf, len);
     if (n == 0)
         return damaged(r, "it holds less than recorded");
     if (n > 0) {
@@ -222,9 +232,11 @@ static int sum_up(struct memory_reader *r, XXH3_state_t *hash,
                   uint64_t *size_r)
 {
     char *buf = mem_zalloc(MEMORY_CHUNK, 1);
-    ssize_t n = lseek(r->fd, 0, SEEK_SET) ? -1 : 1;
+    ssize_t n = 1;
 
     *size_r = 0;
+    if (lseek(r->fd, 0, SEEK_SET))
+        n = -1;
     while (n > 0 && *size_r <= r->stored) {
         do
             n = read(r->fd, buf, MEMORY_CHUNK);
@@ -235,7 +247,9 @@ static int sum_up(struct memory_reader *r, XXH3_state_t *hash,
         }
     }
     free(buf);
-    return n < 0 ? err_errno(&r->err, "cannot read %s", r->what) : 0;
+    if (n < 0)
+        return err_errno(&r->err, "cannot read %s", r->what);
+    return 0;
 }
 
 /* Of what is stored: it says the same of what that holds, for less. */

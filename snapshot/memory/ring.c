@@ -156,7 +156,9 @@ void ring_next(struct ring *r, struct ring_slot **s_r)
     pthread_mutex_lock(&r->lock);
     while (!(r->tail < r->head && s->full) && !(r->end && r->tail == r->head))
         pthread_cond_wait(&r->changed, &r->lock);
-    *s_r = r->tail < r->head ? s : NULL;
+    *s_r = NULL;
+    if (r->tail < r->head)
+        *s_r = s;
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -37,7 +37,9 @@ const char *memory_name(const struct snapshot *s)
 {
     const char *slash = strrchr(s->memory.file, '/');
 
-    return slash ? slash + 1 : s->memory.file;
+    if (!slash)
+        return s->memory.file;
+    return slash + 1;
 }
 
 XXH3_state_t *memory_hash(struct err *e)
@@ -68,8 +70,10 @@ int memory_thread(void *(*fn)(void *), void *arg, pthread_t *thread_r,
     pthread_sigmask(SIG_SETMASK, &all, &old);
     rc = pthread_create(thread_r, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!rc)
+        return 0;
     errno = rc;
-    return rc ? err_errno(e, "cannot start a thread") : 0;
+    return err_errno(e, "cannot start a thread");
 }
 
 /* All but so many. */
@@ -82,7 +86,9 @@ static unsigned cpus_without(int busy)
         n = CPU_COUNT(&set) - busy;
     if (n < 1)
         return 1;
-    return n < MAX_CPUS ? (unsigned)n : MAX_CPUS;
+    if (n > MAX_CPUS)
+        return MAX_CPUS;
+    return (unsigned)n;
 }
 
 unsigned memory_cpus(void)

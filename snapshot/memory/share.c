@@ -62,7 +62,9 @@ static ssize_t read_piece(int fd, char *buf, uint64_t at)
         if (n > 0)
             len += (size_t)n;
     }
-    return n < 0 ? -1 : (ssize_t)len;
+    if (n < 0)
+        return -1;
+    return (ssize_t)len;
 }
 
 /* -1 if the file system does not do it. */
@@ -154,9 +156,11 @@ uint64_t memory_shared_size(struct store *st, const struct snapshot *s)
     struct fiemap *map;
     uint64_t shared = 0, at = 0;
     bool more = is_plain(s);
-    int fd = more ? open_image(st, s, O_RDONLY) : -1;
+    int fd = -1;
     unsigned i;
 
+    if (more)
+        fd = open_image(st, s, O_RDONLY);
     map = mem_zalloc(1, sizeof(*map) + EXTENTS * sizeof(map->fm_extents[0]));
     while (fd >= 0 && more) {
         map->fm_start = at;

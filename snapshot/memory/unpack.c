@@ -108,8 +108,9 @@ static int expand(struct unpack *u, void *buf, size_t len, size_t *n_r,
 int unpack_some(struct unpack *u, void *buf, size_t len, size_t *n_r,
                 struct err *e)
 {
-    return u->compressed ? expand(u, buf, len, n_r, e) :
-                           take(u, buf, len, n_r, e);
+    if (u->compressed)
+        return expand(u, buf, len, n_r, e);
+    return take(u, buf, len, n_r, e);
 }
 
 /* The next frame goes into the slot, if it is one that can. */

@@ -69,7 +69,9 @@ int memory_level(const char *text, unsigned *level_r, struct err *e)
         bool digits = !strncmp(text, "zstd:", 5) &&
                       strchr("123456789", text[5]);
 
-        n = digits ? strtoul(text + 5, &end, 10) : 0;
+        n = 0;
+        if (digits)
+            n = strtoul(text + 5, &end, 10);
         if (!n || *end || n > MEMORY_LEVEL_MAX)
             return err_set(e, SNAP_USAGE, "compression is auto, none, zstd "
                            "or zstd:LEVEL with a level from 1 to %d, not '%s'",
@@ -82,7 +84,9 @@ int memory_level(const char *text, unsigned *level_r, struct err *e)
 uint64_t memory_room(uint64_t size, unsigned level)
 {
     /* Spool and image together hold it once; what zstd cannot shrink grows. */
-    return level ? size + size / 128 : size;
+    if (level)
+        return size + size / 128;
+    return size;
 }
 
 static int put_header(struct memory_writer *w, const char *config,
@@ -93,12 +97,13 @@ static int put_header(struct memory_writer *w, const char *config,
         .byteorder = MEMORY_BYTEORDER,
         .mandatory_flags = MEMORY_FLAG_JSON | MEMORY_FLAG_STREAM_V2,
     };
-    size_t head = sizeof(hdr) + sizeof(len), pad;
+    size_t head = sizeof(hdr) + sizeof(len), pad = 0;
     char *text;
     int rc = 0;
 
     /* White space, so that equal pages are equal blocks too (share.h). */
-    pad = w->level ? 0 : ALIGNMENT - 1 - (head + len - 1) % ALIGNMENT;
+    if (!w->level)
+        pad = ALIGNMENT - 1 - (head + len - 1) % ALIGNMENT;
     text = mem_printf("%s%*s", config, (int)pad, "");
     len += pad;
     hdr.optional_data_len = sizeof(len) + len;
@@ -128,8 +133,10 @@ static void tell_progress(struct memory_writer *w, enum state state,
     uint64_t total = size;
 
     /* A live save may write more than was expected. */
-    if (state == SAVING)
-        total = size < w->expected ? w->expected : size + MEMORY_CHUNK;
+    if (state == SAVING && size < w->expected)
+        total = w->expected;
+    else if (state == SAVING)
+        total = size + MEMORY_CHUNK;
     if (!w->saved)
         report_progress(w->rep, "memory", size, total);
     w->saved = state == WHOLE;
@@ -292,7 +299,10 @@ static void *follow(void *arg)
 
     /* While the guest is stopped, saving it goes first; so in its threads. */
     (void)!setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
-    rc = w->level ? pack_all(w) : sum_all(w);
+    if (w->level)
+        rc = pack_all(w);
+    else
+        rc = sum_all(w);
     if (!rc)
         return NULL;
     while (atomic_load(&w->state) == SAVING) {
@@ -330,7 +340,9 @@ static int open_file(struct memory_writer *w, int dirfd, const char *name,
     if (w->file.fd < 0)
         return -1;
     w->dir = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
-    return w->dir < 0 ? err_errno(e, "cannot make %s", w->what) : 0;
+    if (w->dir < 0)
+        return err_errno(e, "cannot make %s", w->what);
+    return 0;
 }
 
 /* What libxl is to write: without a name if it is to be compressed. */
@@ -341,7 +353,9 @@ static int open_raw(struct memory_writer *w, int dirfd, struct err *e)
     w->buf = mem_zalloc(MEMORY_CHUNK, 1);
     if (!w->level) {
         w->raw = fcntl(w->file.fd, F_DUPFD_CLOEXEC, 0);
-        return w->raw < 0 ? err_errno(e, "cannot make %s", w->what) : 0;
+        if (w->raw < 0)
+            return err_errno(e, "cannot make %s", w->what);
+        return 0;
     }
     w->raw = open_new(dirfd, META_MEMORY_SPOOL, w->what, e);
     if (w->raw < 0 || file_unlink(dirfd, META_MEMORY_SPOOL, w->what, e) ||
@@ -417,7 +431,9 @@ int memory_bound(struct memory_writer *w, struct err *e)
 
     if (file_free_space(w->raw, &room, e))
         return -1;
-    w->bound = room / 2 > w->expected ? room / 2 : w->expected;
+    w->bound = room / 2;
+    if (w->bound < w->expected)
+        w->bound = w->expected;
     atomic_store(&w->live, true);
     if (memory_thread(guard, w, &w->guard, e))
         return -1;
@@ -457,16 +473,21 @@ static int join(struct memory_writer *w, struct err *e)
 static int try_to_write(struct memory_writer *w, struct err *e)
 {
     memset(w->buf, 0, MEMORY_CHUNK);
-    return file_write_all(w->raw, w->buf, MEMORY_CHUNK) ?
-           err_errno(e, "cannot write %s", w->what) : 0;
+    if (file_write_all(w->raw, w->buf, MEMORY_CHUNK))
+        return err_errno(e, "cannot write %s", w->what);
+    return 0;
 }
 
 int memory_finish(struct memory_writer *w, bool whole, struct err *e)
 {
-    end(w, whole ? WHOLE : BROKEN);
-    if (whole)
+    if (whole) {
+        end(w, WHOLE);
         return 0;
-    return join(w, e) || try_to_write(w, e) ? -1 : 0;
+    }
+    end(w, BROKEN);
+    if (join(w, e))
+        return -1;
+    return try_to_write(w, e);
 }
 
 int memory_sync(struct memory_writer *w, struct snapshot *s, struct err *e)
