@@ -44,8 +44,10 @@ static char *attribute(const char *dir, const char *name)
 static uint64_t number(const char *dir, const char *name)
 {
     char *text = attribute(dir, name);
-    uint64_t n = text ? strtoull(text, NULL, 10) : 0;
+    uint64_t n = 0;
 
+    if (text)
+        n = strtoull(text, NULL, 10);
     free(text);
     return n;
 }
@@ -54,8 +56,10 @@ static uint64_t number(const char *dir, const char *name)
 static char *named(const char *dir, const char *file, const char *name)
 {
     char *value = attribute(dir, file);
-    char *id = value ? mem_printf("%s:%s", name, value) : NULL;
+    char *id = NULL;
 
+    if (value)
+        id = mem_printf("%s:%s", name, value);
     free(value);
     return id;
 }
@@ -76,8 +80,12 @@ static char *rbd_id(const char *dir)
     }
     if (v[0] && v[1] && v[3]) {
         /* "-": no snapshot of the image, but the image. */
-        const char *space = v[2] ? v[2] : "", *snap = v[4] ? v[4] : "-";
+        const char *space = "", *snap = "-";
 
+        if (v[2])
+            space = v[2];
+        if (v[4])
+            snap = v[4];
         id = mem_printf("rbd:%s/%s/%s/%s@%s", v[0], v[1], space, v[3], snap);
     }
     for (i = 0; i < 5; i++)

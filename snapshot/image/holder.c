@@ -107,7 +107,7 @@ static int match_processes(struct search *s, struct err *e)
         s->who = mem_printf("process %s (%s)", de->d_name, name);
     }
     closedir(proc);
-    return s->who ? 1 : 0;
+    return 0;
 }
 
 /* Loop devices that the domain "but" has for this file: one a disk. */
@@ -127,7 +127,7 @@ static unsigned own_loops(const struct search *s)
 }
 
 /* Loop devices hold files in the kernel: no process shows it. */
-static int match_loops(struct search *s)
+static void match_loops(struct search *s)
 {
     DIR *block = opendir("/sys/block");
     unsigned own = own_loops(s);
@@ -135,7 +135,7 @@ static int match_loops(struct search *s)
     struct stat st;
 
     if (!block)
-        return 0;
+        return;
     while (!s->who && (de = readdir(block))) {
         char *path, file[LOOP_PATH_MAX];
         FILE *f;
@@ -154,7 +154,6 @@ static int match_loops(struct search *s)
         free(path);
     }
     closedir(block);
-    return s->who ? 1 : 0;
 }
 
 /* A device that is made of this one, or NULL. */
@@ -197,12 +196,12 @@ static bool is_mapped_and_open(const struct search *s)
  * Block devices that are mounted or stacked on, and those that blkback, in
  * the kernel too, has not yet let go after the end of a domain.
  */
-static int match_kernel(struct search *s)
+static void match_kernel(struct search *s)
 {
     int fd;
 
     if (!S_ISBLK(s->target.st_mode))
-        return 0;
+        return;
     fd = open(s->path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0) {
         close(fd);
@@ -214,18 +213,19 @@ static int match_kernel(struct search *s)
         if (!s->who)
             s->who = mem_strdup("the kernel (is it mounted?)");
     }
-    return s->who ? 1 : 0;
 }
 
 static int find_once(struct search *s, struct err *e)
 {
-    int rc = domain_each_disk(match_disk, s, e);
-
-    if (!rc)
-        rc = match_processes(s, e);
-    if (!rc)
-        rc = match_loops(s);
-    return rc ? rc : match_kernel(s);
+    if (domain_each_disk(match_disk, s, e) < 0)
+        return -1;
+    if (!s->who && match_processes(s, e))
+        return -1;
+    if (!s->who)
+        match_loops(s);
+    if (!s->who)
+        match_kernel(s);
+    return 0;
 }
 
 int holder_find(const char *path, const struct domain *but, unsigned wait_s,
@@ -233,22 +233,23 @@ int holder_find(const char *path, const struct domain *but, unsigned wait_s,
 {
     uint64_t until = clock_ms() + wait_s * 1000ull;
     struct search s;
-    int rc;
 
+    *who_r = NULL;
     for (;;) {
         memset(&s, 0, sizeof(s));
         s.path = path;
         s.but = but;
         if (stat(path, &s.target))
             return err_errno(e, "cannot look at %s", path);
-        rc = find_once(&s, e);
-        if (rc <= 0 || clock_ms() >= until)
+        if (find_once(&s, e))
+            return -1;
+        if (!s.who || clock_ms() >= until)
             break;
         free(s.who);
         clock_sleep_ms(POLL_MS);
     }
     *who_r = s.who;
-    return rc;
+    return 0;
 }
 
 /*

@@ -8,9 +8,10 @@
 #include "xen/domain.h"
 
 /*
- * 0 if nobody but the domain "but" (may be NULL) and its device model holds
- * the file or block device, 1 with *who_r in words (the caller's to free),
- * -1.  Asks again for wait_s seconds while somebody does.
+ * *who_r: who, in words, holds the file or block device, other than the domain
+ * "but" (may be NULL) and its device model; the caller's to free.  NULL if
+ * nobody does, and on failure, -1.  Asks again for wait_s seconds while
+ * somebody does.
  */
 int holder_find(const char *path, const struct domain *but, unsigned wait_s,
                 char **who_r, struct err *e);

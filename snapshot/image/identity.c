@@ -87,8 +87,11 @@ static enum id_match other_fs(const struct image_id *a,
 static enum id_match compare_fs(const struct image_id *a,
                                 const struct image_id *b)
 {
-    if (is_same_boot(a, b) && a->dev != b->dev)
-        return was_remounted(a, b) ? ID_SAME : ID_OTHER;
+    if (is_same_boot(a, b) && a->dev != b->dev) {
+        if (was_remounted(a, b))
+            return ID_SAME;
+        return ID_OTHER;
+    }
     if (differ(a->fs, b->fs))
         return other_fs(a, b);
     /* The number is used again, for a copy of what had it. */
@@ -138,9 +141,11 @@ static enum id_match compare_devices(const struct image_id *a,
      * The number of a volume that was deactivated meanwhile, or of an image
      * of Ceph's that was mapped twice, may be another one.
      */
-    if (equal(a->device, b->device))
-        return a->shared || b->shared ? ID_UNKNOWN : ID_SAME;
-    return is_same_boot(a, b) ? ID_OTHER : ID_UNKNOWN;
+    if (equal(a->device, b->device) && !a->shared && !b->shared)
+        return ID_SAME;
+    if (!equal(a->device, b->device) && is_same_boot(a, b))
+        return ID_OTHER;
+    return ID_UNKNOWN;
 }
 
 static bool is_loop(const struct image_id *id)
@@ -174,7 +179,9 @@ enum id_match image_id_compare(const struct image_id *a,
         return ID_UNKNOWN;
     if (is_loop(a) && is_loop(b)) {
         match = image_id_compare(a->behind, b->behind);
-        return match == ID_SAME && a->offset != b->offset ? ID_OTHER : match;
+        if (match == ID_SAME && a->offset != b->offset)
+            return ID_OTHER;
+        return match;
     }
     if (is_loop(a) || is_loop(b) || a->kind != b->kind)
         return ID_OTHER;

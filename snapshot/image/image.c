@@ -229,7 +229,7 @@ int image_check_free(const char *path, const struct domain *but,
     char *who = NULL;
     int rc = holder_find(path, but, wait_s, &who, e);
 
-    if (rc > 0)
+    if (who)
         rc = err_set(e, SNAP_FAILED, "%s is in use by %s", path, who);
     free(who);
     return rc;
@@ -263,7 +263,7 @@ static int look_again(const char *path, struct err *e)
     char *who = NULL;
     int rc = holder_find(path, NULL, 0, &who, e);
 
-    if (rc > 0)
+    if (who)
         rc = err_set(e, SNAP_FAILED, "%s was opened by %s while qemu-img "
                      "changed it: shut that down at once, then check the "
                      "image with 'qemu-img check'", path, who);
@@ -286,12 +286,18 @@ int image_make(const char *const *args, struct err *e)
 int image_size(const char *path, uint64_t *size_r, struct err *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-    int rc = end < 0 ? err_errno(e, "cannot look at %s", path) : 0;
+    off_t end = -1;
+    int rc = 0;
 
+    *size_r = 0;
+    if (fd >= 0)
+        end = lseek(fd, 0, SEEK_END);
+    if (end < 0)
+        rc = err_errno(e, "cannot look at %s", path);
+    else
+        *size_r = (uint64_t)end;
     if (fd >= 0)
         close(fd);
-    *size_r = rc ? 0 : (uint64_t)end;
     return rc;
 }
 
@@ -316,17 +322,24 @@ static bool is_block(const char *path)
     return !stat(path, &st) && S_ISBLK(st.st_mode);
 }
 
+/*
+ * blkback writes to a block device past the page cache, which must not be
+ * asked.
+ */
+static const char *cache_mode(const char *path)
+{
+    if (is_block(path))
+        return "none";
+    return "writeback";
+}
+
+/* The copied bytes go to disk before qemu-img ends. */
 int image_copy(const char *src, const char *dst, bool fresh, struct err *e)
 {
-    /*
-     * blkback writes to a block device past the page cache, which must not
-     * be asked.  The copied bytes go to disk before qemu-img ends.
-     */
     const char *const args[] = {
         "convert", "-U", "-f", "raw", "-O", "raw", "-n",
-        "-T", is_block(src) ? "none" : "writeback",
-        "-t", is_block(dst) ? "none" : "writeback",
-        src, dst, fresh ? "--target-is-zero" : NULL, NULL
+        "-T", cache_mode(src), "-t", cache_mode(dst), src, dst,
+        fresh ? "--target-is-zero" : NULL, NULL
     };
     uint64_t size;
 

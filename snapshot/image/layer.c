@@ -98,11 +98,14 @@ char *layer_folder(const char *path)
  */
 char *layer_name(const char *link, const char *snapshot, const char *unique)
 {
-    const char *slash = strrchr(link, '/');
-    size_t base = strlen(slash ? slash + 1 : link);
-    size_t fixed = base + 2 + NAME_UNIQUE_LEN + LINK_TMP_LEN;
-    size_t room = fixed < NAME_MAX ? NAME_MAX - fixed : 0;
+    const char *base = link, *slash = strrchr(link, '/');
+    size_t fixed, room = 0;
 
+    if (slash)
+        base = slash + 1;
+    fixed = strlen(base) + 2 + NAME_UNIQUE_LEN + LINK_TMP_LEN;
+    if (fixed < NAME_MAX)
+        room = NAME_MAX - fixed;
     return mem_printf("%s.%.*s-%s", link, (int)room, snapshot, unique);
 }
 
@@ -224,8 +227,11 @@ int layer_chain(const char *path, char ***paths_r, size_t *n_r,
         *paths_r = mem_grow(*paths_r, *n_r + 1, sizeof(**paths_r));
         (*paths_r)[(*n_r)++] = at;
         free(format);
-        at = rc ? NULL : next;
-        format = rc ? NULL : next_format;
+        at = format = NULL;
+        if (!rc) {
+            at = next;
+            format = next_format;
+        }
     }
     free(format);
     if (!rc)

@@ -91,7 +91,7 @@ static void read_table(struct table *t)
     memset(t, 0, sizeof(*t));
     while (f && getline(&line, &line_room, f) > 0) {
         if (t->n == room) {
-            room = room ? 2 * room : 64;
+            room = 2 * room + 64;
             t->mounts = mem_grow(t->mounts, room, sizeof(*t->mounts));
         }
         if (parse_mount(line, &t->mounts[t->n]))
@@ -209,11 +209,12 @@ static void filter(blkid_probe probe, const char *type)
 static char *uuid_of(const struct mount *m)
 {
     dev_t dev = device_of(m);
-    char *path = dev ? device_path(dev) : NULL;
     const char *value;
     blkid_probe probe = NULL;
-    char *uuid = NULL;
+    char *path = NULL, *uuid = NULL;
 
+    if (dev)
+        path = device_path(dev);
     if (path)
         probe = blkid_new_probe_from_filename(path);
     if (probe) {

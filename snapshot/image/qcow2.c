@@ -46,7 +46,9 @@ static int get(int fd, const char *image, uint64_t at, void *buf, size_t len,
 
     if (n < 0)
         return err_errno(e, "cannot read %s", image);
-    return (size_t)n == len ? 0 : bad(e, image, "ends in its qcow2 header");
+    if ((size_t)n < len)
+        return bad(e, image, "ends in its qcow2 header");
+    return 0;
 }
 
 static int check(const struct header *h, const char *image, struct err *e)
@@ -71,11 +73,12 @@ static int check(const struct header *h, const char *image, struct err *e)
 static int get_format(int fd, const char *image, const struct header *h,
                       char format[MAX_FORMAT + 1], struct err *e)
 {
-    uint64_t at = be32toh(h->version) == 2 ? V2_LENGTH : be32toh(h->length);
-    uint64_t end = be64toh(h->backing_at);
+    uint64_t at = be32toh(h->length), end = be64toh(h->backing_at);
     struct extension x;
 
     format[0] = '\0';
+    if (be32toh(h->version) == 2)
+        at = V2_LENGTH;
     while (at + sizeof(x) <= end) {
         uint32_t len;
 

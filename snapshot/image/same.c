@@ -187,12 +187,13 @@ static pid_t read_pid(const struct server *s)
 static bool is_running(const struct server *s, pid_t pid)
 {
     char path[64], args[8192];
-    size_t n, len = strlen(s->socket), i;
+    size_t n = 0, len = strlen(s->socket), i;
     FILE *f;
 
     snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
     f = fopen(path, "re");
-    n = f ? fread(args, 1, sizeof(args), f) : 0;
+    if (f)
+        n = fread(args, 1, sizeof(args), f);
     if (f)
         fclose(f);
     for (i = 0; i + len < n; i++)

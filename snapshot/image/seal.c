@@ -305,8 +305,10 @@ int seal_take(const char *path, char **seal_r, struct err *e)
     *seal_r = NULL;
     if (describe(path, true, &text, e))
         return -1;
+    if (!text)
+        text = mem_strdup(NONE);
     boot = host_boot_id();
-    *seal_r = mem_printf(MAGIC " %s %s", boot, text ? text : NONE);
+    *seal_r = mem_printf(MAGIC " %s %s", boot, text);
     free(boot);
     free(text);
     return 0;
