@@ -39,8 +39,10 @@ static void need_script(const char *script, const char *what,
 
     if (!script[0])
         return;
-    path = script[0] == '/' ? mem_strdup(script) :
-           mem_printf(XEN_SCRIPT_DIR "/%s", script);
+    if (script[0] == '/')
+        path = mem_strdup(script);
+    else
+        path = mem_printf(XEN_SCRIPT_DIR "/%s", script);
     need_file(path, what, problems);
     free(path);
 }
@@ -54,14 +56,16 @@ static bool is_foreign(json_object *device)
 
 static void check_disk(json_object *disk, struct err *problems)
 {
-    const char *script = json_text(disk, "script");
+    const char *script = json_text(disk, "script"), *part = "image";
     char *what;
 
     if (is_foreign(disk))
         return;
-    what = mem_printf("the %s of disk %s", script[0] ? "script" :
-                      json_true(disk, "is_cdrom") ? "CD-ROM image" : "image",
-                      json_text(disk, "vdev"));
+    if (script[0])
+        part = "script";
+    else if (json_true(disk, "is_cdrom"))
+        part = "CD-ROM image";
+    what = mem_printf("the %s of disk %s", part, json_text(disk, "vdev"));
     /* With a script, only that knows what the path means. */
     if (script[0])
         need_script(script, what, problems);

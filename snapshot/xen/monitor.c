@@ -2,7 +2,6 @@
 
 /* Finds, stops and continues the xl process that waits for a domain. */
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -75,13 +74,15 @@ static char process_state(pid_t pid)
     buf[n] = '\0';
     /* pid (comm) state ...; comm may hold anything, even ')'. */
     p = strrchr(buf, ')');
-    return p && p[1] == ' ' ? p[2] : 0;
+    if (!p || p[1] != ' ')
+        return 0;
+    return p[2];
 }
 
 static bool is_xl(pid_t pid)
 {
     char path[64], to[4096];
-    const char *base;
+    const char *base = to, *slash;
     ssize_t n;
 
     snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
@@ -89,8 +90,9 @@ static bool is_xl(pid_t pid)
     if (n <= 0)
         return false;
     to[n] = '\0';
-    base = strrchr(to, '/');
-    base = base ? base + 1 : to;
+    slash = strrchr(to, '/');
+    if (slash)
+        base = slash + 1;
     /* An upgrade of xl leaves the old program running. */
     return !strcmp(base, "xl") || !strcmp(base, "xl (deleted)");
 }
@@ -176,8 +178,12 @@ static enum role read_log(FILE *log, pid_t pid, const struct target *t)
     bool domid, name = false;
 
     while (getline(&line, &size, log) > 0) {
-        if (says_waiting(line, pid, t, &domid, &name))
-            role = domid ? ROLE_WAITS : ROLE_NONE;
+        bool waits = says_waiting(line, pid, t, &domid, &name);
+
+        if (waits && domid)
+            role = ROLE_WAITS;
+        else if (waits)
+            role = ROLE_NONE;
         else if (name && !strcmp(line, "Done. Rebooting now\n"))
             role = ROLE_RESTARTS;
     }
@@ -197,8 +203,8 @@ static enum role role_of(pid_t pid, const struct target *t)
         role = read_log(log, pid, t);
         fclose(log);
     }
-    if (role == ROLE_SILENT || role == ROLE_STARTS)
-        return is_starter(pid) ? role : ROLE_NONE;
+    if ((role == ROLE_SILENT || role == ROLE_STARTS) && !is_starter(pid))
+        return ROLE_NONE;
     return role;
 }
 
@@ -223,10 +229,11 @@ static int find(const struct target *t, struct monitors *m, struct err *e)
     if (!dir)
         return err_errno(e, "cannot list processes");
     while ((de = readdir(dir))) {
-        pid_t pid = isdigit((unsigned char)de->d_name[0]) ?
-                    (pid_t)atol(de->d_name) : 0;
-        enum role role = pid > 0 ? role_of(pid, t) : ROLE_NONE;
+        pid_t pid = (pid_t)atol(de->d_name);    /* 0 if it is no number */
+        enum role role = ROLE_NONE;
 
+        if (pid > 0)
+            role = role_of(pid, t);
         if (role == ROLE_WAITS || role == ROLE_RESTARTS)
             add(m, pid);
         else if (role == ROLE_SILENT)

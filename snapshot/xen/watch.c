@@ -43,7 +43,9 @@ static unsigned pause_ms(const struct watch *w)
     ms = (w->before - (uint64_t)done) / FASTEST;
     if (ms > SELDOM_MS)
         return SELDOM_MS;
-    return ms < POLL_MS ? POLL_MS : (unsigned)ms;
+    if (ms < POLL_MS)
+        return POLL_MS;
+    return (unsigned)ms;
 }
 
 /* libxl would only notice when it has written all, and then wait for 60 s. */
@@ -103,7 +105,9 @@ uint64_t watch_end(struct watch *w)
     atomic_store(&w->end, true);
     if (w->running)
         pthread_join(w->thread, NULL);
-    ms = w->stopped_ms ? w->stopped_ms : clock_ms();
+    ms = w->stopped_ms;
+    if (!ms)
+        ms = clock_ms();
     free(w);
     return ms;
 }
