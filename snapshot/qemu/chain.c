@@ -295,7 +295,9 @@ static int drop_if_there(struct qemu *q, const char *name, struct err *e)
 
     if (has_node(q, name, &has, e))
         return -1;
-    return has ? drop_node(q, name, e) : 0;
+    if (!has)
+        return 0;
+    return drop_node(q, name, e);
 }
 
 int qemu_let_layer(struct qemu *q, const char *layer, struct err *e)
@@ -360,7 +362,9 @@ static int drop_unused(struct qemu *q, const char *name, struct err *e)
     i = graph_find(&g, name);
     unused = i != GRAPH_NONE && !g.nodes[i].parents;
     graph_free(&g);
-    return unused ? drop_node(q, name, e) : 0;
+    if (!unused)
+        return 0;
+    return drop_node(q, name, e);
 }
 
 /* One orphan with its chain; false in *any_r if there is none. */

@@ -70,7 +70,9 @@ size_t graph_find(const struct graph *g, const char *name)
     struct graph_node *found = bsearch(&key, g->nodes, g->n, sizeof(key),
                                        by_name);
 
-    return found ? (size_t)(found - g->nodes) : GRAPH_NONE;
+    if (!found)
+        return GRAPH_NONE;
+    return (size_t)(found - g->nodes);
 }
 
 /* Those of the graph, in order of their ids; the caller's to free. */
