@@ -62,14 +62,16 @@ static int create_words(struct cli *c, struct create_line *l,
 {
     struct snap_create *req = &l->req;
     int first = 1;
+    size_t nsettings = 0;
 
     req->domain = c->words[0];
     if (c->nwords > 1 && !strchr(c->words[1], '=')) {
         req->name = c->words[1];
         first = 2;
     }
-    if (cfg_read(l->file, c->words + first, c->nwords > first ?
-                 (size_t)(c->nwords - first) : 0, cfg, e))
+    if (c->nwords > first)
+        nsettings = (size_t)(c->nwords - first);
+    if (cfg_read(l->file, c->words + first, nsettings, cfg, e))
         return -1;
     if (!req->name)
         req->name = cfg->name;
@@ -134,8 +136,10 @@ int main_snapshot_create(int argc, char **argv)
 static void print_reverted(struct cli *c, const struct snapshot *s,
                            bool paused, uint64_t downtime_ms)
 {
-    cli_say(c, "Reverted domain %s to snapshot '%s'%s", s->domain.name,
-            s->name, paused ? ", paused" : "");
+    cli_say(c, "Reverted domain %s to snapshot '%s'", s->domain.name,
+            s->name);
+    if (paused)
+        cli_say(c, ", paused");
     if (downtime_ms)
         cli_say(c, ": downtime %.2f s", (double)downtime_ms / 1000);
     cli_say(c, "\n");

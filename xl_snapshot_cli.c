@@ -128,16 +128,19 @@ static int take_wait(struct cli *c, const struct cli_option *o,
 static int take_age(struct cli *c, const struct cli_option *o,
                     const char *arg)
 {
-    bool may_never = o->kind == CLI_IS_AGE_OR_NEVER;
+    const char *or_never = "";
 
-    if (may_never && !strcmp(arg, "never")) {
-        *o->to.seconds = SNAP_NEVER;
-        return 0;
+    if (o->kind == CLI_IS_AGE_OR_NEVER) {
+        or_never = ", or 'never'";
+        if (!strcmp(arg, "never")) {
+            *o->to.seconds = SNAP_NEVER;
+            return 0;
+        }
     }
     if (!parse_age(arg, o->to.seconds))
         return 0;
     cli_usage(c, "--%s takes an age such as 12h, 30d or 4w%s, not '%s'",
-              o->name, may_never ? ", or 'never'" : "", arg);
+              o->name, or_never, arg);
     return -1;
 }
 
@@ -213,11 +216,12 @@ static void describe(const struct line *l, char *letters,
         const struct cli_option *o = &l->options[i];
 
         names[i] = (struct option){
-            .name = o->name, .has_arg = has_argument(o),
-            .val = o->letter ? o->letter : NO_LETTER + (int)i,
+            .name = o->name, .has_arg = has_argument(o), .val = o->letter,
         };
-        if (!o->letter)
+        if (!o->letter) {
+            names[i].val = NO_LETTER + (int)i;
             continue;
+        }
         *letters++ = o->letter;
         if (has_argument(o))
             *letters++ = ':';
@@ -252,8 +256,10 @@ static int read_options(struct line *l, int argc, char **argv, int least)
     while ((opt = def_getopt(argc, argv, letters, names, l->cli->command,
                              least)) != -1) {
         size_t i = option_of(l, opt);
-        const char *arg = has_argument(&l->options[i]) ? optarg : NULL;
+        const char *arg = NULL;
 
+        if (has_argument(&l->options[i]))
+            arg = optarg;
         if (check_before(l, i, arg) || take(l->cli, &l->options[i], arg))
             return -1;
     }
@@ -325,9 +331,12 @@ int cli_fail(struct cli *c, const struct err *e)
 
 void cli_about(struct cli *c, const char *name)
 {
-    char *more = mem_printf("%s%s%s", c->about ? c->about : "",
-                            c->about ? " " : "", name);
+    char *more;
 
+    if (c->about)
+        more = mem_printf("%s %s", c->about, name);
+    else
+        more = mem_strdup(name);
     free(c->about);
     c->about = more;
 }
@@ -359,15 +368,33 @@ static const char *outcome(int status)
     }
 }
 
+static char *caller(void)
+{
+    const char *sudo = getenv("SUDO_USER");
+    unsigned long uid = getuid();
+
+    if (!sudo)
+        return mem_printf("uid %lu", uid);
+    return mem_printf("uid %lu, sudo by %.64s", uid, sudo);
+}
+
+/* The domain, and what cli_about() was told of. */
+static char *object(const struct cli *c)
+{
+    const char *domain = "?";
+
+    if (c->nwords)
+        domain = c->words[0];
+    if (!c->about)
+        return mem_printf("domain %s", domain);
+    return mem_printf("domain %s, %s", domain, c->about);
+}
+
 /* Who did what, with which result.  It is no failure if nobody listens. */
 static void log_end(const struct cli *c, int status)
 {
-    const char *sudo = getenv("SUDO_USER");
-    char *who = mem_printf("uid %lu%s%.64s", (unsigned long)getuid(),
-                           sudo ? ", sudo by " : "", sudo ? sudo : "");
-    char *line = mem_printf("%s of domain %s%s%s: %s (status %d; %s)",
-                            c->command, c->nwords ? c->words[0] : "?",
-                            c->about ? ", " : "", c->about ? c->about : "",
+    char *who = caller(), *what = object(c);
+    char *line = mem_printf("%s of %s: %s (status %d; %s)", c->command, what,
                             outcome(status), status, who);
 
     text_clean(line);
@@ -375,6 +402,7 @@ static void log_end(const struct cli *c, int status)
     syslog(status == SNAP_OK ? LOG_INFO : LOG_WARNING, "%s", line);
     closelog();
     free(line);
+    free(what);
     free(who);
 }
 
@@ -385,8 +413,10 @@ int cli_end(struct cli *c, int status)
         puts("Dry run: nothing was changed.");
     errno = 0;
     if (fflush(stdout) || ferror(stdout)) {
+        if (!errno)
+            errno = EIO;
         fprintf(stderr, "xl %s: cannot write the result: %s\n", c->command,
-                strerror(errno ? errno : EIO));
+                strerror(errno));
         if (status == SNAP_OK)
             status = SNAP_FAILED;
     }

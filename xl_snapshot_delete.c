@@ -43,9 +43,10 @@ static const char *choose(struct delete_line *l)
     if (n == 0)
         return "which ones: names, a --keep option of at least 1, --expired "
                "or --all is needed";
+    if (l->req.nnames && l->which.match)
+        return "--match goes with a --keep option, --expired or --all";
     if (l->req.nnames)
-        return l->which.match ? "--match goes with a --keep option, --expired "
-               "or --all" : NULL;
+        return NULL;
     if (l->req.subtree != SNAP_ALONE)
         return "--children and --children-only go with names only";
     if (l->req.force && !l->all)
@@ -127,9 +128,12 @@ static void print_set(struct cli *c, const struct snap_set *req)
 {
     size_t i;
 
-    cli_say(c, "Changed snapshot%s", req->nnames == 1 ? "" : "s");
-    for (i = 0; i < req->nnames; i++)
-        cli_say(c, "%s '%s'", i ? "," : "", req->names[i]);
+    if (req->nnames == 1)
+        cli_say(c, "Changed snapshot '%s'", req->names[0]);
+    else
+        cli_say(c, "Changed snapshots '%s'", req->names[0]);
+    for (i = 1; i < req->nnames; i++)
+        cli_say(c, ", '%s'", req->names[i]);
     cli_say(c, " of domain %s\n", req->domain);
 }
 

@@ -62,13 +62,14 @@ static void list_commands(const char *beginning)
 
 void help(const char *command)
 {
-    const struct cmd_spec *spec = NULL;
+    const struct cmd_spec *spec;
     unsigned n;
 
-    if (command)
-        spec = lookup(command, &n);
+    if (!command)
+        command = "";           /* all commands begin so */
+    spec = lookup(command, &n);
     if (!spec) {
-        list_commands(command ? command : "");
+        list_commands(command);
         return;
     }
     printf("Usage: xl [-v%s] %s %s\n\n%s.\n\n", spec->can_dryrun ? "N" : "",
@@ -81,12 +82,16 @@ static int no_command(const char *word, unsigned n)
 {
     int i;
 
-    fprintf(stderr, "xl: '%s' is %s", word,
-            n ? "ambiguous:" : "not a snapshot command");
-    for (i = 0; n && i < cmdtable_len; i++)
+    if (!n) {
+        fprintf(stderr, "xl: '%s' is not a snapshot command (see 'xl help')\n",
+                word);
+        return 2;
+    }
+    fprintf(stderr, "xl: '%s' is ambiguous:", word);
+    for (i = 0; i < cmdtable_len; i++)
         if (begins(cmd_table[i].cmd_name, word))
             fprintf(stderr, " %s", cmd_table[i].cmd_name);
-    fprintf(stderr, "%s\n", n ? "" : " (see 'xl help')");
+    fprintf(stderr, "\n");
     return 2;
 }
 
@@ -122,12 +127,16 @@ static void bad_option(const char *command, const struct option *longopts,
         o++;
     if (!optopt) {
         find_names(longopts, word, names, sizeof(names));
-        fprintf(stderr, "'%s' is %s%s", word, names[0] ? "ambiguous:" :
-                "not known", names);
+        if (names[0])
+            fprintf(stderr, "'%s' is ambiguous:%s", word, names);
+        else
+            fprintf(stderr, "'%s' is not known", word);
     } else if (!o->name) {
         fprintf(stderr, "'-%c' is not known", optopt);
+    } else if (o->has_arg) {
+        fprintf(stderr, "'%s' needs a value", word);
     } else {
-        fprintf(stderr, "'%s' %s value", word, o->has_arg ? "needs a" : "takes no");
+        fprintf(stderr, "'%s' takes no value", word);
     }
     fprintf(stderr, " (see 'xl help %s')\n", command);
     exit(2);
@@ -172,9 +181,13 @@ int main(int argc, char **argv)
     argc -= optind;
     argv += optind;
     optind = 1;
-    if (argc == 0 || !strcmp(argv[0], "help")) {
-        help(argc > 1 ? argv[1] : NULL);
-        return argc ? EXIT_SUCCESS : 2;
+    if (argc == 0) {
+        help(NULL);
+        return 2;
+    }
+    if (!strcmp(argv[0], "help")) {
+        help(argv[1]);          /* NULL behind the last word */
+        return EXIT_SUCCESS;
     }
     spec = lookup(argv[0], &n);
     if (!spec)
