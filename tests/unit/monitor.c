@@ -181,10 +181,11 @@ static bool stopped(pid_t pid)
 static bool runs(pid_t pid)
 {
     uint64_t until = clock_ms() + SETTLE_MS;
+    char state;
 
-    while (letter(pid) == 'T' && clock_ms() < until)
+    while ((state = letter(pid)) == 'T' && clock_ms() < until)
         clock_sleep_ms(1);
-    return letter(pid) == 'S' || letter(pid) == 'R';
+    return state && strchr("RSD", state);
 }
 
 /* Holding finds it and stops it, or does not find it; release undoes it. */
