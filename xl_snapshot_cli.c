@@ -158,7 +158,7 @@ static int take(struct cli *c, const struct cli_option *o, const char *arg)
         *o->to.text = o->word;
         return 0;
     case CLI_IS_MOVED:
-        cli_usage(c, "there is no --%s any more: %s", o->name, o->word);
+        cli_usage(c, "--%s no longer exists: %s", o->name, o->word);
         return -1;
     case CLI_IS_TEXT:
         *o->to.text = arg;

@@ -68,7 +68,7 @@ static void print_deleted(struct cli *c)
         cli_say(c, "Deleted %u snapshots of domain %s: %s\n", c->deleted,
                 c->words[0], c->deleted_names);
     else
-        cli_say(c, "No snapshot of domain %s was to be deleted\n",
+        cli_say(c, "There was no snapshot of domain %s to delete\n",
                 c->words[0]);
 }
 

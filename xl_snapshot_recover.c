@@ -26,9 +26,9 @@ static void print_done(struct cli *c, const struct snap_recover *req)
         cli_say(c, "The snapshots of domain %s are now of domain %s\n",
                 req->adopt, req->domain);
     else if (req->all)
-        cli_say(c, "Nothing is unfinished on any domain\n");
+        cli_say(c, "No domain has an unfinished operation\n");
     else if (req->domain)
-        cli_say(c, "Nothing is unfinished on domain %s\n", req->domain);
+        cli_say(c, "Domain %s has no unfinished operation\n", req->domain);
 }
 
 int main_snapshot_recover(int argc, char **argv)

@@ -215,8 +215,8 @@ static int parse_size(const char *word, const char *value, const char *spec,
     unsigned shift = 0;
 
     if (*size_r)
-        return err_set(e, SNAP_USAGE, "disks: '%s' is twice in '%s'", word,
-                       spec);
+        return err_set(e, SNAP_USAGE, "disks: '%s' is given twice in "
+                       "'%s'", word, spec);
     errno = 0;
     *size_r = strtoull(value, &end, 10);
     if (*end)
@@ -254,8 +254,8 @@ static int parse_disk_word(char *word, const char *spec,
         return err_set(e, SNAP_USAGE, "disks: '%s' in '%s' is not known "
                        "(vdev=, type=, path=, size=)", word, spec);
     if (*where)
-        return err_set(e, SNAP_USAGE, "disks: '%s' is twice in '%s'", word,
-                       spec);
+        return err_set(e, SNAP_USAGE, "disks: '%s' is given twice in "
+                       "'%s'", word, spec);
     *where = mem_strdup(value);
     return 0;
 }

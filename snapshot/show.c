@@ -212,11 +212,12 @@ void show_outlook(const struct snap_outlook *o)
     if (o->cold)
         puts("Cold: the domain is saved, destroyed and restored");
     else if (o->live)
-        puts("Live, where Xen can: the guest stops for the last of its "
-             "memory");
+        puts("Live, if Xen can: the guest stops only while the last of its "
+             "memory is saved");
     else
-        puts("Hot, not live: the guest stops for all of its memory");
-    printf("Memory: up to %s in %s, where %s are free\n", need, o->where,
+        puts("Hot, not live: the guest stops while all of its memory is "
+             "saved");
+    printf("Memory: up to %s in %s, where %s is free\n", need, o->where,
            room);
     for (i = 0; i < o->s->ndisks; i++)
         show_disk_outlook(&o->s->disks[i]);

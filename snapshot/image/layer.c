@@ -157,9 +157,9 @@ char *layer_find_link(const char *path)
 
 static int no_format(const char *path, const char *backing, struct err *e)
 {
-    return err_set(e, SNAP_FAILED, "%s does not tell the format of the image "
-                   "behind it, %s: run 'qemu-img rebase -u -F FORMAT -b %s "
-                   "%s' with the right one while the domain is shut down",
+    return err_set(e, SNAP_FAILED, "%s does not record the format of its "
+                   "backing file %s: run 'qemu-img rebase -u -F FORMAT -b %s "
+                   "%s' with the right FORMAT while the domain is shut down",
                    path, backing, backing, path);
 }
 
@@ -220,7 +220,7 @@ int layer_chain(const char *path, char ***paths_r, size_t *n_r,
         char *next, *next_format;
 
         if (*n_r >= MAX_CHAIN)
-            rc = err_set(e, SNAP_FAILED, "%s: more than %d layers", path,
+            rc = err_set(e, SNAP_FAILED, "%s has more than %d layers", path,
                          MAX_CHAIN);
         else
             rc = step_down(at, format, &next, &next_format, e);

@@ -75,8 +75,8 @@ static int put_text(char **config, const char *key, const char *text,
     json_object_put(o);
     if (done)
         return 0;
-    return err_set(e, SNAP_FAILED, "the configuration in the memory image has "
-                   "no %s of the domain", key);
+    return err_set(e, SNAP_FAILED, "the domain configuration in the memory "
+                   "image has no '%s'", key);
 }
 
 int rewrite_config(void *edit, const char *config, char **new_r,

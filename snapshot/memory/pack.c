@@ -32,7 +32,7 @@ int memory_pack(struct ring_slot *s, unsigned level, const char *what)
     if (!s->tool)
         s->tool = start(level);
     if (!s->tool)
-        return err_set(&s->err, SNAP_FAILED, "libzstd does not start");
+        return err_set(&s->err, SNAP_FAILED, "cannot start libzstd");
     ring_room(&s->out, room);
     n = ZSTD_compress2(s->tool, s->out.data, room, s->in.data, s->in.len);
     if (ZSTD_isError(n))

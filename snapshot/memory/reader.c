@@ -290,8 +290,8 @@ int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
     if (fstat(fd, &sb))
         rc = err_errno(e, "cannot look at %s", what);
     else if ((uint64_t)sb.st_size != s->memory.stored_size)
-        rc = err_set(e, SNAP_FAILED, "%s has %" PRIu64 " bytes, not the %"
-                     PRIu64 " of the snapshot: the memory image is damaged",
+        rc = err_set(e, SNAP_FAILED, "%s has %" PRIu64 " bytes instead of %"
+                     PRIu64 ": the memory image is damaged",
                      what, (uint64_t)sb.st_size, s->memory.stored_size);
     close(fd);
     return rc;

@@ -191,7 +191,7 @@ int unpack_open(int fd, const char *what, uint64_t stored, bool compressed,
                                              WINDOW_LOG_MAX)))
         return 0;
     unpack_close(u);
-    return err_set(e, SNAP_FAILED, "libzstd does not start");
+    return err_set(e, SNAP_FAILED, "cannot start libzstd");
 }
 
 void unpack_close(struct unpack *u)

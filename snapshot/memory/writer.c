@@ -147,8 +147,8 @@ static void tell_progress(struct memory_writer *w, enum state state,
 static int give_up(struct memory_writer *w, struct err *e)
 {
     if (atomic_load(&w->outgrown))
-        err_set(e, SNAP_FAILED, "its guest writes to memory faster than "
-                "that can be saved");
+        err_set(e, SNAP_FAILED, "its guest changes memory faster than "
+                "it can be saved");
     return -1;
 }
 

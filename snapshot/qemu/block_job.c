@@ -93,7 +93,7 @@ static int flush(struct qemu *q, const char *node, struct err *e)
     rc = qemu_run(q, "human-monitor-command", args, &said, e);
     if (!rc && (!json_object_is_type(said, json_type_string) ||
                 json_object_get_string_len(said)))
-        rc = err_set(e, SNAP_FAILED, "QEMU does not flush its node %s: %s",
+        rc = err_set(e, SNAP_FAILED, "QEMU cannot flush its node %s: %s",
                      node, json_object_get_string(said));
     json_object_put(said);
     free(line);
@@ -131,8 +131,8 @@ static int wait_job(struct qemu *q, const char *job, bool interruptible,
         if (over)
             rc = dismiss(q, job, o, e);
         else if (stalls && !pending)
-            rc = err_set(e, SNAP_FAILED, "QEMU's job %s does nothing any "
-                         "more", job);
+            rc = err_set(e, SNAP_FAILED, "QEMU's job %s makes no progress",
+                         job);
         json_object_put(jobs);
         if (!o || over || pending || stalls)
             return rc;
@@ -218,7 +218,7 @@ int qemu_drop_copy(struct qemu *q, const char *path, struct err *e)
 int qemu_refuse_shared(const char *layer, struct err *e)
 {
     return err_set(e, SNAP_FAILED, "something else in QEMU uses %s, perhaps a "
-                   "backup, which has to end first", layer);
+                   "backup: wait for it to end", layer);
 }
 
 int qemu_commit(struct qemu *q, const struct chain *c, size_t i,

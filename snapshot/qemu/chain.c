@@ -125,8 +125,8 @@ static int match(const struct graph *g, size_t top, const struct layers *l,
     for (at = top; at != GRAPH_NONE && depth <= l->n; at = g->nodes[at].below)
         depth++;
     if (depth != l->n && depth + 1 != l->n)
-        return err_set(e, SNAP_FAILED, "QEMU has %zu layers of %s open, and "
-                       "on disk there are %zu", depth, l->files[0], l->n);
+        return err_set(e, SNAP_FAILED, "QEMU has %zu layers of %s open, but "
+                       "there are %zu on disk", depth, l->files[0], l->n);
     skip = l->n - depth;
     c->nodes = mem_zalloc(depth, sizeof(*c->nodes));
     c->n = depth;
@@ -257,7 +257,7 @@ int qemu_add_layer(struct qemu *q, const char *layer, const char *like,
     i = graph_find(&g, like);
     if (i == GRAPH_NONE) {
         graph_free(&g);
-        return err_set(e, SNAP_FAILED, "QEMU has no node %s any more", like);
+        return err_set(e, SNAP_FAILED, "QEMU no longer has node %s", like);
     }
     args = json_object_new_object();
     name = holder_name(layer);

@@ -110,8 +110,8 @@ int qemu_nodes(struct qemu *q, json_object **nodes_r, struct err *e)
     }
     if (!json_object_is_type(q->nodes, json_type_array)) {
         forget(q);
-        return err_set(e, SNAP_FAILED, "QMP: query-named-block-nodes gave no "
-                       "array");
+        return err_set(e, SNAP_FAILED, "QMP: query-named-block-nodes returned "
+                       "no array");
     }
     *nodes_r = q->nodes;
     return 0;

@@ -178,7 +178,8 @@ static int connect_to(const char *path, struct err *e)
     int fd, why;
 
     if (strlen(path) >= sizeof(addr.sun_path))
-        return err_set(e, SNAP_FAILED, "path of QEMU's monitor is too long");
+        return err_set(e, SNAP_FAILED, "the path of QEMU's monitor is too "
+                       "long");
     strcpy(addr.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -214,7 +215,7 @@ int qmp_open(const char *path, struct qmp **q_r, struct err *e)
     if (receive(q, deadline(), &greeting, e))
         goto out;
     if (!json_has(greeting, "QMP")) {
-        err_set(e, SNAP_FAILED, "%s: no greeting of a QEMU monitor", path);
+        err_set(e, SNAP_FAILED, "%s: no greeting from a QEMU monitor", path);
         goto out;
     }
     if (qmp_run(q, "qmp_capabilities", NULL, NULL, e))

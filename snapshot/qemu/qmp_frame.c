@@ -13,7 +13,7 @@ int qmp_frame_feed(struct qmp_frame *f, const void *data, size_t len,
                    struct err *e)
 {
     if (f->len + len > JSON_MAX_SIZE)
-        return err_set(e, SNAP_FAILED, "QMP: an answer larger than %u bytes",
+        return err_set(e, SNAP_FAILED, "QMP: an answer exceeds %u bytes",
                        JSON_MAX_SIZE);
     f->buf = mem_grow(f->buf, f->len + len + 1, 1);
     memcpy(f->buf + f->len, data, len);

@@ -98,7 +98,7 @@ static void check_nic(json_object *nic, struct err *problems)
     path = mem_printf(NET_CLASS_DIR "/%s", bridge);
     if (stat(path, &st))
         err_add(problems, "there is no bridge %s, which a network interface "
-                "of the domain is to be on", bridge);
+                "of the domain needs", bridge);
     free(path);
 }
 

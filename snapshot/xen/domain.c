@@ -385,7 +385,7 @@ static int check_alone(uint32_t domid, const char *name, struct err *e)
     if (!pid)
         return 0;
     return err_set(e, SNAP_FAILED, "another program, such as 'xl save' or 'xl "
-                   "migrate', saves the memory of domain %s (process %d)",
+                   "migrate', is saving the memory of domain %s (process %d)",
                    name, (int)pid);
 }
 
@@ -415,12 +415,12 @@ static int explain(uint32_t domid, const char *name, int rc, uint64_t ms,
                 how_it_ended(&info));
     else if (there > 0 && info.paused)
         err_set(e, SNAP_FAILED, "domain %s was paused meanwhile, so that its "
-                "guest could not suspend itself: 'xl unpause' it and try "
-                "again", name);
+                "guest could not suspend itself: run 'xl unpause' and "
+                "try again", name);
     else if (there > 0 && rc == ERROR_GUEST_TIMEDOUT && ms >= SUSPEND_MS)
         err_set(e, SNAP_FAILED, "the guest of domain %s does not answer the "
-                "request to suspend itself: it is still booting, or hangs, or "
-                "its kernel cannot do that", name);
+                "request to suspend itself: it is still booting, it hangs, or "
+                "its kernel cannot suspend", name);
     else if (there > 0)
         failed(e, domid, "save the memory of", rc);
     libxl_dominfo_dispose(&info);
@@ -573,7 +573,7 @@ int domain_need_memory(const char *json, uint64_t *kib_r, struct err *e)
         rc = libxl_domain_need_memory(ctx, &config, INVALID_DOMID, kib_r);
     libxl_domain_config_dispose(&config);
     if (rc)
-        return err_set(e, SNAP_FAILED, "libxl cannot tell the memory that the "
+        return err_set(e, SNAP_FAILED, "libxl cannot tell how much memory the "
                        "domain needs: error %d", rc);
     return 0;
 }
@@ -583,8 +583,8 @@ int domain_free_memory(uint64_t *kib_r, struct err *e)
     int rc = libxl_get_free_memory(ctx, kib_r);
 
     if (rc)
-        return err_set(e, SNAP_FAILED, "libxl cannot tell the free memory: "
-                       "error %d", rc);
+        return err_set(e, SNAP_FAILED, "libxl cannot tell how much memory is "
+                       "free: error %d", rc);
     return 0;
 }
 

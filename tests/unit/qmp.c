@@ -375,7 +375,7 @@ int main(void)
     /* The bound or the deadline, whichever a slow machine comes to first. */
     runs(endless_line, -1, "", -1, "broken", "an endless line");
     opens_not(no_greeting, "did not answer", "no greeting");
-    opens_not(wrong_greeting, "no greeting of a QEMU", "a wrong greeting");
+    opens_not(wrong_greeting, "no greeting from a QEMU", "a wrong greeting");
     opens_not(hangs_up, "closed", "a socket that closes at once");
     opens_not(no_capabilities, "refused 'qmp_capabilities'",
               "capabilities refused");

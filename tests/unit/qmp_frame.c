@@ -165,7 +165,7 @@ static void endless(void)
         if (!rc && !nothing(&f))
             rc = 1;
     }
-    check_err(rc, &e, SNAP_FAILED, "larger than",
+    check_err(rc, &e, SNAP_FAILED, "exceeds",
               "a line without end is refused");
     check(total <= JSON_MAX_SIZE + 65536, "at the size bound, not later");
     qmp_frame_free(&f);

@@ -199,7 +199,7 @@ static void renamed(void)
     edit = (struct rewrite_edit){ .name = "x" };
     make("{\"c_info\":{\"uuid\":\"1\"}}", &image);
     check(run(&image, out, sizeof(out)) == -1 &&
-          strstr(error.text, "no name of the domain"),
+          strstr(error.text, "has no 'name'"),
           "without a name there is none to change: an error");
     edit = (struct rewrite_edit){ .genid = true };
 }
