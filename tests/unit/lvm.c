@@ -411,6 +411,7 @@ static void cannot_take(const struct snapshot_disk *d, const char *why)
     struct err e;
 
     mine.stamp = mem_strdup(d->stamp);
+    mine.identity = json_object_get(d->identity);
     check_err(disk_check(&h, &mine, &e), &e, SNAP_FAILED, why,
               "not taken: %s", why);
     after = log_of();
@@ -418,6 +419,7 @@ static void cannot_take(const struct snapshot_disk *d, const char *why)
     free(before);
     free(after);
     free(mine.stamp);
+    json_object_put(mine.identity);
     disk_host_close(&h);
 }
 
