@@ -100,6 +100,15 @@ void plan_free(struct plan *p)
     memset(p, 0, sizeof(*p));
 }
 
+static const char *state_word(enum domain_state state)
+{
+    if (state == DOMAIN_DYING)
+        return "dying";
+    if (state == DOMAIN_SUSPENDED)
+        return "suspended";
+    return "shutting down";
+}
+
 /* States in which memory cannot be saved. */
 static void check_state(const struct domain *dom, struct err *problems)
 {
@@ -111,10 +120,7 @@ static void check_state(const struct domain *dom, struct err *problems)
                 "request: run 'xl unpause %s' first", dom->name, dom->name);
     else if (dom->state != DOMAIN_RUNNING)
         err_add(problems, "domain %s is %s: a snapshot can be taken of a "
-                "running domain only", dom->name,
-                dom->state == DOMAIN_DYING ? "dying" :
-                dom->state == DOMAIN_SUSPENDED ? "suspended" :
-                "shutting down");
+                "running domain only", dom->name, state_word(dom->state));
 }
 
 /* What the user wants of a disk. */
@@ -198,9 +204,10 @@ static char *memory_file(const struct plan_create *req,
 {
     const char *file = req->compress ? META_MEMORY_ZSTD : META_MEMORY_FILE;
 
-    return req->memory_dir ?
-        mem_printf(META_PLACE_FORMAT, req->memory_dir, dom->name, req->name,
-                   req->unique, file) : mem_strdup(file);
+    if (!req->memory_dir)
+        return mem_strdup(file);
+    return mem_printf(META_PLACE_FORMAT, req->memory_dir, dom->name, req->name,
+                      req->unique, file);
 }
 
 static void draft_snapshot(const struct plan_create *req,

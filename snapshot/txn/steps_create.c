@@ -393,20 +393,21 @@ static int find_fate(struct job *j, enum fate *fate_r, struct err *e)
         return 0;
     if (find_ours(j, &d, &there, &ours, e))
         return -1;
-    if (there && ours && d.domid == j->domid)
+    /* In another boot the id, and a paused domain, are the user's own. */
+    ours = ours && job_is_of_this_boot(j);
+    if (ours && d.domid == j->domid)
         return 0;
-    /* What a restore that was cut short left has not run yet. */
-    if (there && ours && d.state == DOMAIN_PAUSED) {
-        if (domain_destroy(d.domid, e))
-            return -1;
-        there = false;
-    }
-    if (there) {
+    if (there && !(ours && d.state == DOMAIN_PAUSED)) {
         j->lost = "it was started since";
         *fate_r = FATE_LOST;
         return 0;
     }
-    return find_use(j, fate_r, e);
+    if (find_use(j, fate_r, e))
+        return -1;
+    /* What a restore that was cut short left has not run yet. */
+    if (there && *fate_r == FATE_RESTORE)
+        return domain_destroy(d.domid, e);
+    return 0;
 }
 
 /*

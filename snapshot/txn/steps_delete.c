@@ -61,6 +61,24 @@ static int relink_one(struct job *j, const char *name, struct err *e)
     return rc;
 }
 
+/* The domain's uuid stays: what the snapshot has may be of another life. */
+static int relink_current(struct job *j, struct err *e)
+{
+    char *current = NULL, *uuid = NULL;
+    int rc = store_get_current(j->st, &current, e);
+
+    if (!rc && current && !strcmp(current, j->s.name)) {
+        rc = store_get_uuid(j->st, &uuid, e);
+        if (!rc && uuid)
+            rc = store_set_current(j->st, uuid, j->s.parent, e);
+        else if (!rc)
+            rc = store_set_current(j->st, j->s.domain.uuid, j->s.parent, e);
+    }
+    free(uuid);
+    free(current);
+    return rc;
+}
+
 /*
  * The tree already sees the children as the parent's (tree_link); this
  * makes it so on disk, before the ghost goes.  After a crash nobody knows
@@ -68,7 +86,6 @@ static int relink_one(struct job *j, const char *name, struct err *e)
  */
 static int relink(struct job *j, const struct step *step, struct err *e)
 {
-    char *current = NULL;
     size_t i;
     int rc = 0;
 
@@ -80,12 +97,9 @@ static int relink(struct job *j, const struct step *step, struct err *e)
     }
     for (i = 0; !rc && i < j->nchildren; i++)
         rc = relink_one(j, j->children[i], e);
-    if (!rc)
-        rc = store_get_current(j->st, &current, e);
-    if (!rc && current && !strcmp(current, j->s.name))
-        rc = store_set_current(j->st, j->s.domain.uuid, j->s.parent, e);
-    free(current);
-    return rc;
+    if (rc)
+        return -1;
+    return relink_current(j, e);
 }
 
 static int purge(struct job *j, const struct step *step, struct err *e)

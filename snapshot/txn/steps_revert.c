@@ -18,22 +18,8 @@
 #include "xen/monitor.h"
 
 /*
-    bool there, waited;
-
-    (void)step;
-    do {
-        if (find_victim(j, &d, &there, e))
-            return -1;
-        if (!there)
-            break;
-        j->stopped_ms = clock_ms();
-        if (domain_destroy(d.domid, e) ||
-            monitor_await_end(d.domid, j->st->domain, &waited, e))
-            return -1;
-    } while (true);
-    if (disk_wait_closed(&j->s, e))
-        return -1;
-    return use_seal(j, DESTROYED, e);
+ * A note that comes with the seals of all disks: the domain is gone and its
+ * images are closed.
  */
 #define DESTROYED "destroyed"
 
@@ -53,8 +39,8 @@ static int check_renamed(struct job *j, struct err *e)
     enum domain_state state;
     bool same;
 
-    if (!j->uuid || domain_check(j->domid, j->uuid, &same, &state, e))
-        return j->uuid ? -1 : 0;
+    if (domain_check(j->domid, j->uuid, &same, &state, e))
+        return -1;
     if (!same || state == DOMAIN_DYING)
         return 0;
     return err_set(e, SNAP_FAILED, "domain %s was renamed meanwhile: nothing "
@@ -136,6 +122,7 @@ static int destroy_happened(struct job *j, bool *yes_r, struct err *e)
     return 0;
 }
 
+/* What our restore leaves, paused; the user may have paused it himself. */
 static bool is_half_restored(const struct job *j, const struct domain *d)
 {
     return d->state == DOMAIN_PAUSED && !strcmp(d->uuid, j->s.domain.uuid);
@@ -195,28 +182,44 @@ static int end_left(struct job *j, long begun, struct err *e)
     return store_set_current(j->st, j->s.domain.uuid, j->s.name, e);
 }
 
+/*
+ * Why the revert must not go on, or NULL.  A domain that our restore left has
+ * never run; whether it is that one, its disks tell.
+ */
+static int find_reason(struct job *j, long begun, const char **why_r,
+                       struct err *e)
+{
+    bool restored = begun >= (long)step_index(j, STEP_RESTORE);
+    const char *vdev = NULL;
+    struct domain d;
+    int rc = domain_look(j->st->domain, &d, e);
+
+    *why_r = NULL;
+    if (rc < 0)
+        return -1;
+    if (rc > 0 && !(restored && is_half_restored(j, &d))) {
+        *why_r = "the domain was started since";
+        return 0;
+    }
+    if (!rc && disk_check_free(&j->s, NULL, false, e))
+        return -1;
+    if (use_find(j, &vdev, e))
+        return -1;
+    if (vdev)
+        *why_r = "its disks were used since, or that cannot be ruled out";
+    return 0;
+}
+
 static int destroy_superseded(struct job *j, long begun, bool *yes_r,
                               struct err *e)
 {
-    bool restored = begun >= (long)step_index(j, STEP_RESTORE);
-    const char *vdev = NULL, *why = NULL;
-    struct domain d;
-    int rc;
+    const char *why;
 
     *yes_r = false;
     if (begun >= (long)step_index(j, STEP_UNPAUSE))
         return 0;
-    rc = domain_look(j->st->domain, &d, e);
-    if (rc < 0)
+    if (find_reason(j, begun, &why, e))
         return -1;
-    if (rc > 0 && restored && is_half_restored(j, &d))
-        return 0;
-    if (rc > 0)
-        why = "the domain was started since";
-    else if (disk_check_free(&j->s, NULL, false, e) || use_find(j, &vdev, e))
-        return -1;
-    else if (vdev)
-        why = "its disks were used since, or that cannot be ruled out";
     if (!why)
         return 0;
     say_left(j, begun, why);
