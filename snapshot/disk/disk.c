@@ -436,12 +436,17 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 
 int disk_seal(const struct snapshot_disk *d, char **seal_r, struct err *e)
 {
+    struct stat st;
+
     *seal_r = NULL;
     /* A script's name for it: there is no device while no domain has it. */
     if (d->path[0] != '/') {
         *seal_r = mem_strdup("");
         return 0;
     }
+    /* A link whose layer was lost leads somewhere once it is reverted. */
+    if (stat(d->path, &st) && errno == ENOENT)
+        return 0;
     return named(seal_take(d->path, seal_r, e), d, e);
 }
 

@@ -129,7 +129,10 @@ int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
 int disk_record_identity(struct snapshot_disk *d, const char *to,
                          struct err *e);
 
-/* Of what a guest that is started now would write to (seal.h). */
+/*
+ * Of what a guest that is started now would write to (seal.h); NULL if there
+ * is nothing.
+ */
 int disk_seal(const struct snapshot_disk *d, char **seal_r, struct err *e);
 enum seal_state disk_check_seal(const struct snapshot_disk *d,
                                 const char *seal);

@@ -321,6 +321,24 @@ static int external_verify(const struct snapshot_disk *d, bool force,
     return 0;
 }
 
+/* Did we make the layer: by its name, or as a snapshot's overlay? */
+static int is_made(const struct disk_host *h, const struct snapshot_disk *d,
+                   const char *live, bool *yes_r, struct err *e)
+{
+    const char *slash = strrchr(live, '/'), *name = strrchr(d->link, '/');
+    size_t i, k;
+
+    *yes_r = slash && name && layer_is_ours(name, slash);
+    for (i = 0; !*yes_r && i < h->nothers; i++)
+        for (k = 0; !*yes_r && k < h->others[i]->ndisks; k++) {
+            const char *overlay = h->others[i]->disks[k].overlay;
+
+            if (overlay && layer_is_same(overlay, live, yes_r, e))
+                return -1;
+        }
+    return 0;
+}
+
 /*
  * Is the live layer nobody's?  One that another domain, a clone of the user's
  * or an internal snapshot of his needs stays.
@@ -329,23 +347,27 @@ static int is_unneeded(struct disk_host *h, const struct snapshot_disk *d,
                        const char *live, bool *yes_r, struct err *e)
 {
     struct image_info info;
+    struct err ignored;
     char *clone;
-    bool needed, linked;
+    bool needed, linked, made;
 
     *yes_r = false;
     if (!strcmp(live, d->part))
         return 0;
     if (layer_is_link(d->link, &linked, e) ||
-        disk_has_part(h, live, &needed, e))
+        disk_has_part(h, live, &needed, e) ||
+        is_made(h, d, live, &made, e))
         return -1;
-    if (!linked || needed || !h->census || census_unreadable(h->census) ||
-        census_user(h->census, live))
+    if (!linked || needed || !made || !h->census ||
+        census_unreadable(h->census) || census_user(h->census, live))
         return 0;
-    if (census_find_clone(live, NULL, 0, &clone, e) ||
-        image_info_read(live, d->format, &info, e))
+    if (census_find_clone(live, NULL, 0, &clone, e))
         return -1;
-    *yes_r = !clone && !info.nsnapshots && !info.nbitmaps;
-    image_info_free(&info);
+    /* One that is damaged is what a revert gets away from. */
+    if (!clone && !image_info_read(live, d->format, &info, &ignored)) {
+        *yes_r = !info.nsnapshots && !info.nbitmaps;
+        image_info_free(&info);
+    }
     free(clone);
     return 0;
 }
@@ -355,17 +377,13 @@ static int external_aim(struct disk_host *h, const char *snapshot,
                         const char *unique, struct snapshot_disk *d,
                         struct err *e)
 {
-    char *live = NULL;
-    bool there, drop = false;
+    char *live = realpath(d->link, NULL);
+    bool drop = false;
     int rc = -1;
 
-    if (layer_exists(d->link, &there, e))
-        return -1;
-    if (there) {
-        live = layer_live(d->link, e);
-        if (!live || is_unneeded(h, d, live, &drop, e))
-            goto out;
-    }
+    /* A link that leads nowhere is put right by the revert. */
+    if (live && is_unneeded(h, d, live, &drop, e))
+        goto out;
     free(d->overlay);
     free(d->discard);
     d->overlay = layer_name(d->link, snapshot, unique);
@@ -403,12 +421,13 @@ static int external_unready(const struct snapshot_disk *d, struct err *e)
 
 static int external_apply(const struct snapshot_disk *d, struct err *e)
 {
-    bool linked, there;
+    struct stat st;
+    bool linked;
 
-    if (layer_is_same(d->link, d->overlay, &linked, e) ||
-        layer_exists(d->link, &there, e))
+    if (layer_is_same(d->link, d->overlay, &linked, e))
         return -1;
-    if (!linked && there && image_check_free(d->link, NULL, HOLDER_WAIT_S, e))
+    if (!linked && !stat(d->link, &st) &&
+        image_check_free(d->link, NULL, HOLDER_WAIT_S, e))
         return -1;
     if (!linked && layer_point(d->link, d->overlay, e))
         return -1;

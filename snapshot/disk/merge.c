@@ -180,13 +180,25 @@ static int add_above(struct merge *m, const char *layer, struct err *e)
     return rc;
 }
 
+/* Is it of the same disk, however the path of that is spelled? */
+static int is_of_link(const struct merge *m, const struct snapshot_disk *d,
+                      bool *yes_r, struct err *e)
+{
+    *yes_r = !strcmp(d->link, m->d->link);
+    if (*yes_r)
+        return 0;
+    return layer_is_same(d->link, m->d->link, yes_r, e);
+}
+
 static int add_part(struct merge *m, const struct snapshot_disk *d, void *arg,
                     struct err *e)
 {
+    bool yes;
+
     (void)arg;
-    if (strcmp(d->link, m->d->link))
-        return 0;
-    return add_above(m, d->part, e);
+    if (is_of_link(m, d, &yes, e))
+        return -1;
+    return yes ? add_above(m, d->part, e) : 0;
 }
 
 /*
@@ -410,12 +422,13 @@ static int follow(struct merge *m, const enum merge_way *ways, struct err *e)
     return take_place(m, upper, e);
 }
 
-/* Another domain's snapshot, or a clone that the user made, stands on it. */
+/*
+ * Another domain's snapshot, user, or a clone that the user made stands on it.
+ */
 static int check_nobodys(const struct merge *m, const char *layer,
-                         struct err *e)
+                         const char *user, struct err *e)
 {
     const struct census *c = m->h->census;
-    const char *user = census_user(c, layer);
     char *clone;
 
     if (user && !m->h->force)
@@ -504,6 +517,7 @@ static int check_ways(struct merge *m, const enum merge_way *ways,
                       struct err *e)
 {
     const char *upper = to_commit(m, ways);
+    const struct census *c = m->h->census;
     size_t i;
 
     /* Whoever reads a file that is written to would get other bytes. */
@@ -518,14 +532,14 @@ static int check_ways(struct merge *m, const enum merge_way *ways,
             check_room(m, m->d->part, m->above[i], e))
             return -1;
     }
-    if (check_nobodys(m, m->d->part, e))
+    if (check_nobodys(m, m->d->part, census_user(c, m->d->part), e))
         return -1;
     if (!upper)
         return check_droppable(m, m->d->part, e);
     if (check_room(m, upper, m->d->part, e) ||
         check_droppable(m, upper, e))
         return -1;
-    return check_nobodys(m, upper, e);
+    return check_nobodys(m, upper, census_user(c, upper), e);
 }
 
 static int merge_above(struct merge *m, struct err *e)
@@ -556,6 +570,17 @@ static int finish_one(struct merge *m, const struct snapshot_disk *d,
     return there ? take_place(m, d->discard, e) : 0;
 }
 
+/* Cut off before it was an image: an empty file of a name of our making. */
+static int drop_unfinished(const struct snapshot_disk *d, struct err *e)
+{
+    struct stat st;
+
+    if (!d->overlay || !layer_is_ours(d->link, d->overlay) ||
+        lstat(d->overlay, &st) || !S_ISREG(st.st_mode) || st.st_size)
+        return 0;
+    return layer_unlink(d->overlay, e);
+}
+
 /* The guest never wrote to the overlay: it is as if it had not been made. */
 static int drop_overlay(struct merge *m, struct err *e)
 {
@@ -565,7 +590,7 @@ static int drop_overlay(struct merge *m, struct err *e)
     if (is_new_overlay(m, &ours, e))
         return -1;
     if (!ours)
-        return 0;
+        return drop_unfinished(d, e);
     if (layer_is_same(d->overlay, d->part, &same, e))
         return -1;
     if (same)
@@ -592,10 +617,11 @@ static bool is_our_link(const char *link)
 static int same_link(struct merge *m, const struct snapshot_disk *d,
                      void *arg, struct err *e)
 {
-    bool *yes = arg;
+    bool *used = arg, yes;
 
-    (void)e;
-    *yes |= !strcmp(d->link, m->d->link);
+    if (is_of_link(m, d, &yes, e))
+        return -1;
+    *used = *used || yes;
     return 0;
 }
 
@@ -623,10 +649,10 @@ static int make_plain(struct merge *m, struct err *e)
     if (live)
         rc = layer_backing(live, &below, e);
     if (!rc && !(below && layer_is_ours(d->link, below))) {
-        if (rename(live, d->link))
-            rc = err_errno(e, "cannot make %s a plain file again", d->link);
-        else
+        if (!rename(live, d->link))
             rc = file_sync_parent(d->link, e);
+        else if (errno != EXDEV)        /* a path= elsewhere stays there */
+            rc = err_errno(e, "cannot make %s a plain file again", d->link);
     }
     free(live);
     free(below);
@@ -737,6 +763,25 @@ int disk_merge(struct disk_host *h, const struct snapshot_disk *d,
     return layer_tidy(d->link, e);
 }
 
+/* The live layer gets another name: who has it by the one that it has now? */
+static int check_plain(struct merge *m, struct err *e)
+{
+    bool used = false;
+    char *live;
+    int rc;
+
+    if (each_layer(m, same_link, &used, e))
+        return -1;
+    if (used || !is_our_link(m->d->link))
+        return 0;
+    live = layer_live(m->d->link, e);
+    if (!live)
+        return -1;
+    rc = check_nobodys(m, live, census_reader(m->h->census, live), e);
+    free(live);
+    return rc;
+}
+
 static int check(struct merge *m, struct err *e)
 {
     enum merge_way *ways;
@@ -746,10 +791,12 @@ static int check(struct merge *m, struct err *e)
     if (look_at_qemu(m, e) ||
         disk_has_part(m->h, m->d->part, &needed, e) || is_live(m, &live, e))
         return -1;
-    if (needed || live)
+    if (needed)
         return 0;
-    if (find_above(m, e))
+    if (find_above(m, e) || check_plain(m, e))
         return -1;
+    if (live)
+        return 0;
     ways = plan_ways(m);
     rc = check_ways(m, ways, e);
     free(ways);

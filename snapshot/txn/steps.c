@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "disk/disk.h"
-#include "image/image.h"
+#include "image/layer.h"
 #include "memory/memory.h"
 #include "memory/place.h"
 #include "memory/rewrite.h"
@@ -44,6 +44,19 @@ static int note_move(struct snapshot_disk *d, const char *to, bool done,
     return 0;
 }
 
+/* A file is one, in however many ways its path is spelled. */
+static int has_part(const struct snapshot_disk *d, const char *path,
+                    bool *yes_r, struct err *e)
+{
+    *yes_r = false;
+    if (!d->link)
+        return 0;
+    *yes_r = !strcmp(d->part, path);
+    if (*yes_r)
+        return 0;
+    return layer_is_same(d->part, path, yes_r, e);
+}
+
 /* struct disk_host, moved: done, the other snapshots name the layer "to". */
 static int layer_moved(void *arg, const char *from, const char *to, bool done,
                        struct err *e)
@@ -53,12 +66,14 @@ static int layer_moved(void *arg, const char *from, const char *to, bool done,
 
     for (i = 0; i < j->nothers; i++) {
         struct snapshot *s = &j->others[i];
-        bool changed = false;
+        bool changed = false, yes;
 
         for (k = 0; k < s->ndisks; k++) {
             struct snapshot_disk *d = &s->disks[k];
 
-            if (!d->link || strcmp(d->part, from))
+            if (has_part(d, from, &yes, e))
+                return -1;
+            if (!yes)
                 continue;
             if (note_move(d, to, done, e))
                 return -1;

@@ -25,7 +25,10 @@ static int add_seal(const struct job *j, size_t disk, json_object *seals,
         return 0;
     if (disk_seal(d, &seal, e))
         return -1;
-    json_add_str(seals, d->vdev, seal);
+    if (seal)
+        json_add_str(seals, d->vdev, seal);
+    else
+        json_object_object_del(seals, d->vdev);
     free(seal);
     return 0;
 }
