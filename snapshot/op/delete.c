@@ -317,16 +317,18 @@ static int delete_named(struct session *s, const struct snap_delete *req,
     return rc;
 }
 
-/* Rules find nothing to delete where nothing is: 1, and -1 for an error. */
+/* Rules find nothing to delete where nothing is. */
 static int has_nothing(const struct snap_env *env, const char *word,
-                       const char *domain, struct err *e)
+                       const char *domain, bool *yes_r, struct err *e)
 {
     struct store st;
     int rc;
 
+    *yes_r = false;
     if (store_open(&st, env->root, domain, false, e))
         return -1;
-    rc = st.fd >= 0 ? 0 : session_check_known(word, &st, e) ? -1 : 1;
+    *yes_r = st.fd < 0;
+    rc = session_check_known(word, &st, e);
     store_close(&st);
     return rc;
 }
@@ -337,7 +339,8 @@ int snap_delete(const struct snap_env *env, const struct snap_delete *req,
     struct session s;
     char *domain = NULL;
     size_t i;
-    int rc = -1, nothing;
+    bool nothing = false;
+    int rc = -1;
 
     *n_r = 0;
     for (i = 0; i < req->nnames; i++)
@@ -345,9 +348,10 @@ int snap_delete(const struct snap_env *env, const struct snap_delete *req,
             return -1;
     if (session_domain_name(req->domain, &domain, e))
         goto out;
-    nothing = req->keep ? has_nothing(env, req->domain, domain, e) : 0;
+    if (req->keep && has_nothing(env, req->domain, domain, &nothing, e))
+        goto out;
     if (nothing) {
-        rc = nothing > 0 ? 0 : -1;
+        rc = 0;
         goto out;
     }
     if (session_open(env, domain, false, false, req->wait_s, &s, e))

@@ -2,7 +2,7 @@
 
 /* Which images an operation locks, and how. */
 
-#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@
 
 #define IMAGES ".images"
 /* A nightly backup of many domains is no reason for status 3. */
-#define WAIT_MS 60000
+#define MIN_WAIT_S 60
 #define MAX_TRIES 5
 
 struct wanted {
@@ -111,18 +111,40 @@ static void free_wanted(struct wanted *w)
     w->list = NULL;
 }
 
+static bool has_lock(const struct image_locks *l, const char *key,
+                     bool exclusive)
+{
+    size_t i;
+
+    for (i = 0; i < l->n; i++)
+        if (!strcmp(l->locks[i].name, key))
+            return l->locks[i].exclusive || !exclusive;
+    return false;
+}
+
 /* Is all that is wanted now locked, and as it is wanted? */
 static bool covers(const struct image_locks *l, const struct wanted *w)
 {
     size_t i;
 
-    if (l->n != w->n)
-        return false;
     for (i = 0; i < w->n; i++)
-        if (strcmp(l->locks[i].name, w->list[i].key) ||
-            l->locks[i].exclusive != w->list[i].exclusive)
+        if (!has_lock(l, w->list[i].key, w->list[i].exclusive))
             return false;
     return true;
+}
+
+bool image_locks_cover(const struct image_locks *l, const struct domain *d,
+                       const struct snapshot *s)
+{
+    struct wanted w;
+    bool yes;
+
+    if (!l->locks)
+        return false;
+    find_wanted(d, s, &w);
+    yes = covers(l, &w);
+    free_wanted(&w);
+    return yes;
 }
 
 static int take_all(const struct wanted *w, const char *domain,
@@ -156,11 +178,16 @@ int image_locks_take(int root_fd, const char *domain,
                      const struct domain *d, const struct snapshot *s,
                      unsigned wait_s, struct image_locks *l, struct err *e)
 {
-    unsigned wait_ms = wait_s > WAIT_MS / 1000 ? wait_s * 1000 : WAIT_MS;
     struct wanted w, again;
     int tries, rc = -1;
     bool same = false;
+    unsigned wait_ms;
 
+    if (wait_s < MIN_WAIT_S)
+        wait_s = MIN_WAIT_S;
+    if (wait_s > UINT_MAX / 1000)
+        wait_s = UINT_MAX / 1000;
+    wait_ms = wait_s * 1000;
     memset(l, 0, sizeof(*l));
     if (file_make_dir(root_fd, IMAGES, IMAGES, e))
         return -1;
@@ -173,7 +200,8 @@ int image_locks_take(int root_fd, const char *domain,
         free_wanted(&w);
         if (rc)
             break;
-        /* Whoever had it may have changed what stands on what. */
+        /* Whoever had it may have changed what stands on what, and where. */
+        image_id_forget_mounts();
         find_wanted(d, s, &again);
         same = covers(l, &again);
         free_wanted(&again);

@@ -29,6 +29,9 @@ struct image_locks {
 int image_locks_take(int root_fd, const char *domain,
                      const struct domain *d, const struct snapshot *s,
                      unsigned wait_s, struct image_locks *l, struct err *e);
+/* Are they all locked already, each as it has to be?  Also of a zeroed one. */
+bool image_locks_cover(const struct image_locks *l, const struct domain *d,
+                       const struct snapshot *s);
 /* Also of a zeroed one. */
 void image_locks_drop(struct image_locks *l);
 

@@ -32,6 +32,21 @@ static int is_pending(const struct snap_env *env, const char *domain,
     return 0;
 }
 
+static int give_up_locked(const struct snap_env *env, struct store *st,
+                          struct err *e)
+{
+    char *line;
+
+    if (!journal_exists(st))
+        return 0;
+    if (!env->plan)
+        return txn_give_up(st, env->rep, e);
+    line = mem_printf("give up what is unfinished on domain %s", st->domain);
+    env->plan(env->plan_arg, line);
+    free(line);
+    return 0;
+}
+
 static int give_up(const struct snap_env *env, const char *domain,
                    unsigned wait_s, struct err *e)
 {
@@ -44,7 +59,7 @@ static int give_up(const struct snap_env *env, const char *domain,
     if (st.fd < 0)
         err_set(e, SNAP_FAILED, "domain %s has no snapshots", domain);
     else if (!store_lock(&st, wait_s, e))
-        rc = journal_exists(&st) ? txn_give_up(&st, env->rep, e) : 0;
+        rc = give_up_locked(env, &st, e);
     store_close(&st);
     return rc;
 }

@@ -114,6 +114,16 @@ int rename_find(const struct snap_env *env, const char *name, char **old_r,
     return rc;
 }
 
+/* A journal is of the name that the domain had. */
+static int check_settled(struct store *st, struct err *e)
+{
+    if (!journal_exists(st))
+        return 0;
+    return err_set(e, SNAP_FAILED, "an operation on domain %s is not "
+                   "recovered yet: run 'xl snapshot-recover %s' first",
+                   st->domain, st->domain);
+}
+
 /* Under the old name's lock; the new name must be free in the store. */
 static int move(const struct snap_env *env, const char *old,
                 const char *name, unsigned wait_s, struct err *e)
@@ -125,7 +135,7 @@ static int move(const struct snap_env *env, const char *old,
         return -1;
     if (st.fd < 0)
         err_set(e, SNAP_FAILED, "there are no snapshots of a domain %s", old);
-    else if (!store_lock(&st, wait_s, e))
+    else if (!store_lock(&st, wait_s, e) && !check_settled(&st, e))
         rc = store_rename(&st, name, e);
     store_close(&st);
     return rc;
@@ -184,20 +194,24 @@ int rename_adopt(const struct snap_env *env, const char *old,
                  const char *name, unsigned wait_s, struct err *e)
 {
     struct store st;
-    bool pending;
+    char *line;
+    int rc;
 
-    if (check_adoption(env, old, name, e) ||
-        store_open(&st, env->root, old, false, e))
+    if (check_adoption(env, old, name, e))
         return -1;
-    pending = journal_exists(&st);
+    if (!env->plan)
+        return move(env, old, name, wait_s, e);
+    if (store_open(&st, env->root, old, false, e))
+        return -1;
+    rc = check_settled(&st, e);
     store_close(&st);
-    if (pending)
-        return err_set(e, SNAP_FAILED, "an operation on domain %s is not "
-                       "recovered yet: run 'xl snapshot-recover %s' first",
-                       old, old);
-    if (env->plan)
-        return 0;
-    return move(env, old, name, wait_s, e);
+    if (rc)
+        return -1;
+    line = mem_printf("give the snapshots of domain %s to domain %s", old,
+                      name);
+    env->plan(env->plan_arg, line);
+    free(line);
+    return 0;
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "disk/census.h"
 #include "disk/disk.h"
+#include "image/identity.h"
 #include "op/image_locks.h"
 #include "op/rename.h"
 #include "op/session.h"
@@ -77,10 +78,22 @@ int session_check_names(struct session *s, char *const *names,
     return -1;
 }
 
-/* What a merge has in hand belongs together: it is finished first. */
-static bool is_half_merged(const struct txn_pending *p)
+/*
+ * What a merge has in hand belongs together: it is finished first.  Of a
+ * journal that cannot be read, a snapshot that is out of the list tells.
+ */
+static bool is_half_merged(struct session *s, const struct txn_pending *p)
 {
-    return p->op == OP_DELETE;
+    char **ghosts = NULL;
+    struct err ignored;
+    size_t n = 0;
+    bool yes;
+
+    if (p->op != OP_COUNT)
+        return p->op == OP_DELETE;
+    yes = store_names(&s->st, STORE_DELETED, &ghosts, &n, &ignored) || n > 0;
+    store_free_names(ghosts, n);
+    return yes;
 }
 
 static int give_up(struct session *s, const struct txn_pending *p,
@@ -88,7 +101,7 @@ static int give_up(struct session *s, const struct txn_pending *p,
 {
     struct err e;
 
-    if (is_half_merged(p))
+    if (is_half_merged(s, p))
         return -1;
     report_note(s->env->rep, "what is unfinished on domain %s is given up for "
                 "this revert: %s", s->st.domain, why->text);
@@ -114,6 +127,12 @@ static int recover(struct session *s, bool supersede, struct err *e)
     return rc;
 }
 
+static void drop_census(struct session *s)
+{
+    census_free(s->census);
+    s->census = NULL;
+}
+
 int session_census(struct session *s, const struct census **c_r,
                    struct err *e)
 {
@@ -127,7 +146,10 @@ int session_census(struct session *s, const struct census **c_r,
 int session_lock_disks(struct session *s, const struct domain *d,
                        const struct snapshot *snap, struct err *e)
 {
+    if (image_locks_cover(&s->locks, d, snap))
+        return 0;
     image_locks_drop(&s->locks);
+    drop_census(s);
     return image_locks_take(s->st.root_fd, s->st.domain, d, snap, s->wait_s,
                             &s->locks, e);
 }
@@ -137,8 +159,7 @@ int session_reload(struct session *s, struct err *e)
     struct err problems = { 0 };
 
     tree_free(&s->tree);
-    census_free(s->census);
-    s->census = NULL;
+    drop_census(s);
     if (tree_load(&s->st, &s->tree, &problems, e))
         return -1;
     s->stale = false;
@@ -161,8 +182,11 @@ int session_open(const struct snap_env *env, const char *domain, bool create,
         err_set(e, SNAP_FAILED, "domain %s has no snapshots", domain);
         goto fail;
     }
-    if (store_lock(&s->st, wait_s, e) || recover(s, supersede, e) ||
-        session_reload(s, e))
+    if (store_lock(&s->st, wait_s, e))
+        goto fail;
+    /* Whoever had it may have waited for a storage to be mounted. */
+    image_id_forget_mounts();
+    if (recover(s, supersede, e) || session_reload(s, e))
         goto fail;
     return 0;
 

@@ -36,13 +36,16 @@ int session_open(const struct snap_env *env, const char *domain, bool create,
 int session_reload(struct session *s, struct err *e);
 void session_close(struct session *s);
 
-/* Who has an image, in any domain; the session's.  Read once. */
+/*
+ * Who has an image, in any domain; the session's, until the next call of
+ * session_lock_disks().
+ */
 int session_census(struct session *s, const struct census **c_r,
                    struct err *e);
 /*
  * Locks the images that an operation is about, with all that they stand on,
- * until the session ends; what was locked before is let go.  Before the first
- * look at them.
+ * until the session ends.  What was locked before is let go, and the census
+ * with it, unless that covers them.  Before the first look at them.
  */
 int session_lock_disks(struct session *s, const struct domain *d,
                        const struct snapshot *snap, struct err *e);

@@ -9,6 +9,7 @@
 #include "op/session.h"
 #include "store/meta.h"
 #include "store/store.h"
+#include "sys/err.h"
 #include "sys/mem.h"
 #include "sys/name.h"
 #include "txn/job.h"
@@ -99,8 +100,13 @@ static int set_all(struct session *s, const struct snap_set *req,
     if (session_check_names(s, req->names, req->nnames, e))
         return -1;
     for (i = 0; i < req->nnames; i++)
-        if (set_one(s, req->names[i], req, e))
+        if (set_one(s, req->names[i], req, e)) {
+            if (i)
+                return err_wrap(e, "snapshot '%s' and those after it are not "
+                                "changed, the ones before it are",
+                                req->names[i]);
             return -1;
+        }
     return 0;
 }
 
