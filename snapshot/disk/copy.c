@@ -236,11 +236,15 @@ static int verify_part(const struct snapshot_disk *d, bool force,
     return rc;
 }
 
-/* It is written over in place: its holes may have to be filled. */
-static int check_room_back(const struct snapshot_disk *d, struct err *e)
+/*
+ * It is written over in place: its holes may have to be filled.  With h, those
+ * of the disks before it, too.
+ */
+static int check_room_back(struct disk_host *h, const struct snapshot_disk *d,
+                           struct err *e)
 {
     struct stat part, image;
-    uint64_t need, holes, room;
+    uint64_t need, has, room;
     char *dir;
     int rc;
 
@@ -249,11 +253,14 @@ static int check_room_back(const struct snapshot_disk *d, struct err *e)
     if (!S_ISREG(image.st_mode))
         return 0;
     need = (uint64_t)part.st_blocks * 512;
-    holes = (uint64_t)part.st_size > (uint64_t)image.st_blocks * 512 ?
-            (uint64_t)part.st_size - (uint64_t)image.st_blocks * 512 : 0;
-    if (need > holes)
-        need = holes;
+    has = (uint64_t)image.st_blocks * 512;
+    if ((uint64_t)part.st_size < has)
+        need = 0;
+    else if (need > (uint64_t)part.st_size - has)
+        need = (uint64_t)part.st_size - has;
     dir = layer_folder(d->path);
+    if (h)
+        need = disk_claim(h, dir, need);
     rc = free_room(dir, &room, e);
     if (!rc && room < need)
         rc = no_room(d->part, d->path, need, room, e);
@@ -274,7 +281,16 @@ static int copy_verify(const struct snapshot_disk *d, bool force,
         return err_set(e, SNAP_FAILED, "%s had %" PRIu64 " bytes and now has %"
                        PRIu64 ": use --force to put the copy back all the "
                        "same", d->path, d->virtual_size, size);
-    return check_room_back(d, e);
+    return check_room_back(NULL, d, e);
+}
+
+static int copy_aim(struct disk_host *h, const char *snapshot,
+                    const char *unique, struct snapshot_disk *d,
+                    struct err *e)
+{
+    (void)snapshot;
+    (void)unique;
+    return check_room_back(h, d, e);
 }
 
 static int copy_apply(const struct snapshot_disk *d, struct err *e)
@@ -310,6 +326,16 @@ static int copy_check_remove(struct disk_host *h, struct snapshot_disk *d,
     return 0;
 }
 
+static int copy_stop(struct disk_host *h, const struct snapshot_disk *d,
+                     struct err *e)
+{
+    if (!h->running || strcmp(d->backend, "qdisk"))
+        return 0;
+    if (!disk_host_qemu(h, e))
+        return -1;
+    return qemu_drop_copy(h->qemu, d->part, e);
+}
+
 static int copy_remove(struct disk_host *h, const struct snapshot_disk *d,
                        struct err *e)
 {
@@ -317,10 +343,7 @@ static int copy_remove(struct disk_host *h, const struct snapshot_disk *d,
     struct stat st;
     bool there;
 
-    if (h->running && !strcmp(d->backend, "qdisk") &&
-        (!disk_host_qemu(h, e) || qemu_drop_copy(h->qemu, d->part, e)))
-        return -1;
-    if (find_part(d, h->force, &there, e))
+    if (copy_stop(h, d, e) || find_part(d, h->force, &there, e))
         return -1;
     if (!there)
         return 0;
@@ -366,8 +389,10 @@ const struct disk_ops disk_copy = {
     .check = copy_check,
     .prepare = copy_prepare,
     .capture = copy_capture,
+    .stop = copy_stop,
     .finish = copy_finish,
     .verify = copy_verify,
+    .aim = copy_aim,
     .apply = copy_apply,
     .is_pristine = copy_is_pristine,
     .check_remove = copy_check_remove,

@@ -384,6 +384,12 @@ int disk_rescue(struct disk_host *h, const struct snapshot *s,
     return -1;
 }
 
+int disk_stop(struct disk_host *h, const struct snapshot_disk *d,
+              struct err *e)
+{
+    CALL(stop, d, e, h, d, e);
+}
+
 int disk_finish(struct disk_host *h, struct snapshot_disk *d, struct err *e)
 {
     CALL(finish, d, e, h, d, e);

@@ -109,6 +109,9 @@ int disk_capture(struct disk_host *h, const struct snapshot *s,
 /* Tries all of them; the errors are joined. */
 int disk_rescue(struct disk_host *h, const struct snapshot *s,
                 struct err *e);
+/* Ends what the domain's QEMU does for an operation that is given up. */
+int disk_stop(struct disk_host *h, const struct snapshot_disk *d,
+              struct err *e);
 int disk_finish(struct disk_host *h, struct snapshot_disk *d, struct err *e);
 int disk_verify(const struct snapshot_disk *d, bool force, struct err *e);
 /* The image is another one by its identity, which the kind can do with. */

@@ -32,6 +32,7 @@
 #include "image/image.h"
 #include "image/layer.h"
 #include "image/same.h"
+#include "qemu/block_job.h"
 #include "qemu/chain.h"
 #include "store/record.h"
 #include "sys/err.h"
@@ -261,7 +262,9 @@ static int external_rescue(struct disk_host *h,
     if (linked)
         return 0;
     q = disk_host_qemu(h, e);
-    rc = q ? qemu_chain(q, d->path, d->link, d->overlay, &c, e) : -1;
+    if (!q)
+        return -1;
+    rc = qemu_chain(q, d->path, d->link, d->overlay, &c, e);
     if (rc > 0) {
         rc = 0;
         if (qemu_chain_find(&c, d->overlay) == 0)
@@ -269,6 +272,14 @@ static int external_rescue(struct disk_host *h,
     }
     qemu_chain_free(&c);
     return rc;
+}
+
+static int external_stop(struct disk_host *h, const struct snapshot_disk *d,
+                         struct err *e)
+{
+    if (!disk_host_qemu(h, e) || qemu_end_merge(h->qemu, d->part, e))
+        return -1;
+    return d->overlay ? qemu_let_layer(h->qemu, d->overlay, e) : 0;
 }
 
 static int external_finish(struct disk_host *h, struct snapshot_disk *d,
@@ -476,6 +487,7 @@ const struct disk_ops disk_external = {
     .prepare = external_prepare,
     .capture = external_capture,
     .rescue = external_rescue,
+    .stop = external_stop,
     .finish = external_finish,
     .verify = external_verify,
     .aim = external_aim,

@@ -314,6 +314,23 @@ static int remove_hot(struct qemu *q, const char *node,
     return qemu_delete_snapshot(q, node, d->part, e);
 }
 
+/*
+ * An undo has no stamp to know the snapshot by: in another image, one of that
+ * name is the user's.
+ */
+static int look_for_same(const struct snapshot_disk *d, bool *there_r,
+                       struct err *e)
+{
+    enum id_match match;
+
+    if (d->stamp || !d->identity)
+        return 0;
+    if (disk_compare(d->path, d->identity, 0, &match, e))
+        return -1;
+    *there_r = match != ID_OTHER;
+    return 0;
+}
+
 static int internal_remove(struct disk_host *h, const struct snapshot_disk *d,
                            struct err *e)
 {
@@ -325,11 +342,15 @@ static int internal_remove(struct disk_host *h, const struct snapshot_disk *d,
 
     if (find_image(h, d, &there, e))
         return -1;
+    if (there && look_for_same(d, &there, e))
+        return -1;
     if (!there)
         return 0;
     if (h->running) {
         q = disk_host_qemu(h, e);
-        rc = q ? qemu_find_node(q, d->path, d->format, &node, &info, e) : -1;
+        if (!q)
+            return -1;
+        rc = qemu_find_node(q, d->path, d->format, &node, &info, e);
     }
     if (rc == 0)
         rc = remove_cold(d, e);

@@ -62,6 +62,12 @@ struct disk_ops {
      */
     int (*rescue)(struct disk_host *h, const struct snapshot_disk *d,
                   struct err *e);
+    /*
+     * An operation is given up while the domain runs: ends its jobs in QEMU.
+     * No file goes.  Repeatable.
+     */
+    int (*stop)(struct disk_host *h, const struct snapshot_disk *d,
+                struct err *e);
     /* The part was taken: makes it durable, fills in what proves it. */
     int (*finish)(struct disk_host *h, struct snapshot_disk *d,
                   struct err *e);

@@ -36,6 +36,34 @@ static int free_guest(struct job *j, long begun, struct err *e)
     return 0;
 }
 
+/*
+ * Before the guest goes on: what it writes is what the user's path leads to.
+ * Not step_open_host(): a damaged record is no reason against giving up.
+ */
+static int rescue_disks(struct job *j, long begun, struct err *e)
+{
+    disk_host_close(&j->host);
+    if (disk_host_open(j->st->domain, &j->host, e))
+        return -1;
+    if (!j->host.running || j->op != OP_CREATE || job_is_cold(j) ||
+        begun < (long)step_index(j, STEP_CAPTURE))
+        return 0;
+    return disk_rescue(&j->host, &j->s, e);
+}
+
+/* A QEMU that does not answer has no job that anybody could end. */
+static void stop_jobs(struct job *j)
+{
+    struct err e;
+    size_t i;
+
+    if (!j->host.running || j->op == OP_REVERT || j->op == OP_SET)
+        return;
+    for (i = 0; i < j->s.ndisks; i++)
+        if (disk_stop(&j->host, &j->s.disks[i], &e))
+            report_note(j->rep, "warning: %s", e.text);
+}
+
 /* Somebody else's writing to a disk is not to be called an end. */
 static int check_held(struct job *j, struct err *e)
 {
@@ -104,10 +132,13 @@ static int relink(struct job *j, struct err *e)
 
 int steps_give_up(struct job *j, long begun, struct err *e)
 {
-    if (check_held(j, e))
+    if (begun > 0)
+        j->last = (size_t)begun;
+    if (check_held(j, e) || rescue_disks(j, begun, e))
         return -1;
     if (j->op == OP_CREATE && free_guest(j, begun, e))
         return -1;
+    stop_jobs(j);
     if (j->op == OP_DELETE && relink(j, e))
         return -1;
     say_disks(j, begun);
