@@ -447,6 +447,16 @@ static bool same_text(const char *a, const char *b)
     return a && b && !strcmp(a, b);
 }
 
+static bool is_same_path(const char *a, const char *b)
+{
+    struct err ignored;
+    bool same;
+
+    if (!strcmp(a, b))
+        return true;
+    return !layer_is_same(a, b, &same, &ignored) && same;
+}
+
 const char *census_same_part(const struct census *c,
                              const struct snapshot_disk *d)
 {
@@ -458,8 +468,8 @@ const char *census_same_part(const struct census *c,
         if (is_foreign(c, entry->domain) &&
             !strcmp(entry->disk->type, d->type) &&
             !strcmp(entry->disk->part, d->part) &&
-            !strcmp(entry->disk->path, d->path) &&
-            same_text(entry->disk->stamp, d->stamp))
+            same_text(entry->disk->stamp, d->stamp) &&
+            is_same_path(entry->disk->path, d->path))
             return entry->domain;
     }
     return NULL;
@@ -512,7 +522,7 @@ int census_find_clone(const char *path, char *const *but, size_t nbut,
     while (!*found_r && (de = readdir(dir))) {
         char *file = mem_printf("%s/%s", folder, de->d_name);
 
-        if (de->d_type != DT_DIR && de->d_type != DT_LNK &&
+        if ((de->d_type == DT_REG || de->d_type == DT_UNKNOWN) &&
             !is_listed(file, but, nbut) && stands_on(file, path))
             *found_r = file;
         else

@@ -2,7 +2,7 @@
 
 /*
  * Who has an image: all snapshots of all domains in the store, and the disks
- * of all domains that run, with everything that these stand on (doc/design.md 
+ * of all domains that run, with everything that these stand on (doc/design.md
  * 8, "The whole store answers").  Images are compared by identity, however
  * their paths are spelled.
  *

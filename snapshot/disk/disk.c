@@ -480,6 +480,27 @@ int disk_record_identity(struct snapshot_disk *d, const char *to,
     return disk_identify(to, &d->identity, e);
 }
 
+static void complete_record(struct snapshot_disk *d)
+{
+    const char *path = d->link ? d->part : d->path;
+    enum id_match match;
+    struct err ignored;
+
+    if (!meta_disk_has_part(d) || d->unknown || d->identity ||
+        disk_compare(path, NULL, d->inode, &match, &ignored) ||
+        match != ID_SAME)
+        return;
+    (void)disk_identify(path, &d->identity, &ignored);
+}
+
+void disk_complete_records(struct snapshot *s)
+{
+    size_t i;
+
+    for (i = 0; i < s->ndisks; i++)
+        complete_record(&s->disks[i]);
+}
+
 static int parse_id(json_object *o, struct image_id *id, struct err *e)
 {
     json_object *holder = json_object_new_object();

@@ -128,6 +128,11 @@ int disk_check_remove(struct disk_host *h, struct snapshot_disk *d,
 int disk_remove(struct disk_host *h, const struct snapshot_disk *d,
                 struct err *e);
 
+/*
+ * A record of before there were identities gets them with its first write, if
+ * its image is the one by what it has.
+ */
+void disk_complete_records(struct snapshot *s);
 /* A part took another one's place: the identity of the disk is now that of to. */
 int disk_record_identity(struct snapshot_disk *d, const char *to,
                          struct err *e);

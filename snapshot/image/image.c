@@ -117,11 +117,16 @@ int image_info_parse(json_object *o, const char *what,
 static int ask(const char *path, const char *format, bool chain,
                struct proc *p, struct err *e)
 {
-    const char *const argv[] = {
-        "qemu-img", "info", "-U", chain ? "--backing-chain" : "-U",
-        "-f", format, "--output=json", path, NULL
+    const char *argv[] = {
+        "qemu-img", "info", "-U", "-f", format, "--output=json", path, NULL,
+        NULL
     };
     int rc;
+
+    if (chain) {
+        argv[6] = "--backing-chain";
+        argv[7] = path;
+    }
 
     p->argv = argv;
     p->timeout_s = INFO_TIMEOUT_S;
@@ -257,8 +262,7 @@ static int run(const char *const *args, bool interruptible, struct err *e)
     return rc;
 }
 
-/* Whoever opens it while qemu-img writes reads, and writes, nonsense. */
-static int look_again(const char *path, struct err *e)
+int image_look_again(const char *path, struct err *e)
 {
     char *who = NULL;
     int rc = holder_find(path, NULL, 0, &who, e);
@@ -275,7 +279,7 @@ int image_write(const char *path, const char *const *args, struct err *e)
 {
     if (image_wait_free(path, e) || run(args, false, e))
         return -1;
-    return look_again(path, e);
+    return image_look_again(path, e);
 }
 
 int image_make(const char *const *args, struct err *e)
@@ -350,7 +354,9 @@ int image_copy(const char *src, const char *dst, bool fresh, struct err *e)
         return err_errno(e, "cannot make %s as large as %s", dst, src);
     if (!is_block(src) && !is_block(dst) && cloned(src, dst))
         return 0;
-    return run(args, fresh, e);
+    if (run(args, fresh, e))
+        return -1;
+    return image_look_again(dst, e);
 }
 
 /*

@@ -72,6 +72,11 @@ int image_wait_free(const char *path, struct err *e);
  * after image_check_free().
  */
 int image_write(const char *path, const char *const *args, struct err *e);
+/*
+ * After qemu-img has changed it: whoever opened it meanwhile reads, and writes,
+ * nonsense.  image_write() and image_copy() do so themselves.
+ */
+int image_look_again(const char *path, struct err *e);
 
 /* Runs it to make a new image that nobody can hold yet. */
 int image_make(const char *const *args, struct err *e);

@@ -293,9 +293,12 @@ int layer_point(const char *path, const char *layer, struct err *e)
 
     if (n > 0 && (size_t)n == strlen(layer) && !memcmp(to, layer, n))
         return file_sync_parent(path, e);
+    if (layer_tidy(path, e))
+        return -1;
     tmp = mem_printf(LINK_TMP, path);
-    if ((unlink(tmp) && errno != ENOENT) || symlink(layer, tmp) ||
-        rename(tmp, path)) {
+    if (symlink(layer, tmp)) {
+        rc = err_errno(e, "cannot make %s a link to %s", path, layer);
+    } else if (rename(tmp, path)) {
         rc = err_errno(e, "cannot make %s a link to %s", path, layer);
         unlink(tmp);
     }
@@ -309,12 +312,13 @@ int layer_point(const char *path, const char *layer, struct err *e)
 int layer_tidy(const char *path, struct err *e)
 {
     char *tmp = mem_printf(LINK_TMP, path);
-    bool there = false;
-    int rc = layer_is_link(tmp, &there, e);
+    struct stat st;
+    int rc = 0;
 
-    if (rc && errno == ENAMETOOLONG)
-        rc = 0;
-    if (!rc && there) {
+    if (lstat(tmp, &st)) {
+        if (errno != ENOENT && errno != ENAMETOOLONG)
+            rc = err_errno(e, "cannot look at %s", tmp);
+    } else if (S_ISLNK(st.st_mode)) {
         if (unlink(tmp))
             rc = err_errno(e, "cannot remove %s", tmp);
         else
@@ -354,7 +358,8 @@ int layer_commit(const char *path, struct err *e)
     if (!backing)
         return 0;
     if (!image_check_free(backing, NULL, HOLDER_WAIT_S, e) &&
-        !image_write(path, args, e) && !file_sync_path(backing, e))
+        !image_write(path, args, e) && !image_look_again(backing, e) &&
+        !file_sync_path(backing, e))
         rc = 0;
     free(backing);
     return rc;

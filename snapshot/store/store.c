@@ -204,7 +204,8 @@ int store_lock(struct store *st, unsigned wait_s, struct err *e)
         }
         if (waited_ms / 1000 >= wait_s) {
             err_set(e, SNAP_BUSY, "another snapshot operation on domain %s is "
-                    "under way: try again later, or use --wait=SECONDS", st->domain);
+                    "under way: try again later, or use --wait=SECONDS",
+                    st->domain);
             goto fail;
         }
         clock_sleep_ms(LOCK_POLL_MS);

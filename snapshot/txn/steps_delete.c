@@ -55,6 +55,7 @@ static int relink_one(struct job *j, const char *name, struct err *e)
     if (is_parent(&child, j->s.name)) {
         free(child.parent);
         child.parent = mem_strdup(j->s.parent);
+        disk_complete_records(&child);
         rc = store_save(j->st, STORE_COMMITTED, &child, e);
     }
     meta_free(&child);
@@ -119,6 +120,7 @@ static int set(struct job *j, const struct step *step, struct err *e)
         return -1;
     if (!there)
         return 0;
+    disk_complete_records(&j->s);
     return store_save(j->st, STORE_COMMITTED, &j->s, e);
 }
 

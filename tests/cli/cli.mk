@@ -5,4 +5,4 @@ CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
 	hotplug block-rbd)
 
 # For "make check-full", beside these.
-CLI_FULL_TESTS = tests/cli/meanwhile-all
+CLI_FULL_TESTS = $(addprefix tests/cli/,meanwhile-all oldstore)
