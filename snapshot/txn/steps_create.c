@@ -117,6 +117,9 @@ static int prepare_undo(struct job *j, const struct step *step,
     size_t i;
 
     (void)step;
+    /* The disks stay as their seals say until the guest is back. */
+    if (j->keep_memory)
+        return 0;
     if (await_its_end(j, e) || step_open_host(j, e))
         return -1;
     for (i = 0; i < j->s.ndisks; i++)
@@ -322,15 +325,14 @@ static int find_ours(struct job *j, struct domain *d, bool *there_r,
 static int restore_new(struct job *j, struct err *e)
 {
     struct snapshot whole;
-    struct err ignored;
 
     if (store_load(j->st, STORE_NEW, j->s.name, &whole, e))
         return -1;
     meta_free(&j->s);
     j->s = whole;
     job_take_notes(j);
-    /* Whoever else holds an image, the guest has to run. */
-    (void)disk_wait_closed(&j->s, &ignored);
+    if (disk_wait_closed(&j->s, e))
+        return -1;
     return step_restore_paused(j, STORE_NEW, e);
 }
 
@@ -374,7 +376,11 @@ static int find_use(struct job *j, enum fate *fate_r, struct err *e)
         j->lost = "the host was started again since";
         return 0;
     }
-    if (use_find(j, &vdev, e))
+    /*
+     * Whoever has an image open now may be a domain of another name: it has
+     * perhaps written nothing yet, but will.
+     */
+    if (disk_check_free(&j->s, NULL, false, e) || use_find(j, &vdev, e))
         return -1;
     if (vdev)
         j->lost = "its disks were used since, or that cannot be ruled out";
