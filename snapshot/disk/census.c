@@ -104,6 +104,8 @@ static void add_foreign(struct census *c, const struct entry *entry)
     add_chain(c, d->path, d->format, true, who);
     if (d->link)
         add_chain(c, d->part, d->format, false, who);
+    else if (d->part[0] == '/')
+        add_file(c, d->part, true, who);
     free(who);
 }
 
