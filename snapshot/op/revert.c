@@ -192,6 +192,9 @@ static int revert_in(struct session *s, const struct snap_revert *req,
     if (session_run(s, &j, e))
         goto out;
     *downtime_ms_r = j.downtime_ms;
+    /* It may have been called otherwise. */
+    free(j.s.domain.name);
+    j.s.domain.name = mem_strdup(s->st.domain);
     *to_r = j.s;
     memset(&j.s, 0, sizeof(j.s));
     rc = 0;

@@ -515,12 +515,17 @@ int store_set_aside(struct store *st, enum store_state state,
     char when[sizeof("20261123T010203Z")];
     time_t now = time(NULL);
     char *old = dir_name(state, name), *new, *what;
+    unsigned n;
     bool there;
     int rc;
 
     *path_r = NULL;
     strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", gmtime(&now));
     new = mem_printf("%s%s-%s", prefix, name, when);
+    for (n = 2; !faccessat(st->fd, new, F_OK, AT_SYMLINK_NOFOLLOW); n++) {
+        free(new);
+        new = mem_printf("%s%s-%s-%u", prefix, name, when, n);
+    }
     what = mem_printf("%s/%s", st->path, old);
     rc = store_is_there(st, state, name, &there, e);
     if (!rc && there) {

@@ -42,8 +42,13 @@ static int free_guest(struct job *j, long begun, struct err *e)
  */
 static int rescue_disks(struct job *j, long begun, struct err *e)
 {
+    char *name = step_domain_name(j);
+    int rc;
+
     disk_host_close(&j->host);
-    if (disk_host_open(j->st->domain, &j->host, e))
+    rc = disk_host_open(name, &j->host, e);
+    free(name);
+    if (rc)
         return -1;
     if (!j->host.running || j->op != OP_CREATE || job_is_cold(j) ||
         begun < (long)step_index(j, STEP_CAPTURE))
@@ -64,12 +69,35 @@ static void stop_jobs(struct job *j)
             report_note(j->rep, "warning: %s", e.text);
 }
 
+/*
+ * Memory and disks are the snapshot's from "unpause" on.  Before, the restore
+ * may have been cut short: such a domain cannot run.
+ */
+static int free_reverted(struct job *j, long begun, struct err *e)
+{
+    size_t i = step_index(j, STEP_UNPAUSE);
+    struct domain d;
+    int rc;
+
+    if (i < j->plan.n && begun >= (long)i)
+        return steps_find(STEP_UNPAUSE)->act(j, &j->plan.steps[i], e);
+    rc = domain_look(j->st->domain, &d, e);
+    if (rc > 0 && d.state == DOMAIN_PAUSED &&
+        begun >= (long)step_index(j, STEP_RESTORE))
+        report_note(j->rep, "domain %s is paused, perhaps restored in part: "
+                    "'xl snapshot-revert %s %s' restores it anew",
+                    j->st->domain, j->st->domain, j->s.name);
+    return rc < 0 ? -1 : 0;
+}
+
 /* Somebody else's writing to a disk is not to be called an end. */
 static int check_held(struct job *j, struct err *e)
 {
     struct domain d = { 0 };
-    int rc = domain_find(j->st->domain, &d, e);
+    char *name = step_domain_name(j);
+    int rc = domain_find(name, &d, e);
 
+    free(name);
     if (rc < 0)
         return -1;
     rc = disk_check_free(&j->s, rc ? &d : NULL, false, e);
@@ -134,9 +162,14 @@ int steps_give_up(struct job *j, long begun, struct err *e)
 {
     if (begun > 0)
         j->last = (size_t)begun;
-    if (check_held(j, e) || rescue_disks(j, begun, e))
+    /* First of all the guest, whoever has its disks. */
+    if (rescue_disks(j, begun, e))
         return -1;
     if (j->op == OP_CREATE && free_guest(j, begun, e))
+        return -1;
+    if (check_held(j, e))
+        return -1;
+    if (j->op == OP_REVERT && free_reverted(j, begun, e))
         return -1;
     stop_jobs(j);
     if (j->op == OP_DELETE && relink(j, e))

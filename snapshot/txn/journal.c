@@ -297,8 +297,14 @@ int journal_give_up(struct store *st, const char *when, struct err *e)
 {
     char *to = mem_printf(STORE_GIVEN_UP "%s.journal", when);
     char *what = journal_path(st);
-    int rc = file_rename(st->fd, STORE_JOURNAL, to, what, e);
+    unsigned n;
+    int rc;
 
+    for (n = 2; !faccessat(st->fd, to, F_OK, AT_SYMLINK_NOFOLLOW); n++) {
+        free(to);
+        to = mem_printf(STORE_GIVEN_UP "%s-%u.journal", when, n);
+    }
+    rc = file_rename(st->fd, STORE_JOURNAL, to, what, e);
     free(what);
     free(to);
     return rc;

@@ -16,6 +16,7 @@
 #include "store/meta.h"
 #include "store/store.h"
 #include "sys/mem.h"
+#include "txn/job.h"
 #include "txn/steps.h"
 #include "xen/domain.h"
 
@@ -102,14 +103,40 @@ static int load_other(struct job *j, const char *name, struct err *e)
     return 0;
 }
 
+char *step_domain_name(const struct job *j)
+{
+    char *id = mem_printf("%u", j->domid), *name = NULL;
+    struct err ignored;
+    struct domain d;
+
+    if (j->uuid && job_is_of_this_boot(j))
+        name = domain_name(id);
+    free(id);
+    if (name && domain_look(name, &d, &ignored) > 0 && d.domid == j->domid &&
+        !strcmp(d.uuid, j->uuid))
+        return name;
+    free(name);
+    return mem_strdup(j->st->domain);
+}
+
+static int open_domain(struct job *j, struct err *e)
+{
+    char *name = step_domain_name(j);
+    int rc;
+
+    disk_host_close(&j->host);
+    rc = disk_host_open(name, &j->host, e);
+    free(name);
+    return rc;
+}
+
 int step_open_host(struct job *j, struct err *e)
 {
     char **names = NULL;
     size_t n = 0, i;
     int rc;
 
-    disk_host_close(&j->host);
-    if (disk_host_open(j->st->domain, &j->host, e))
+    if (open_domain(j, e))
         return -1;
     j->host.moved = layer_moved;
     j->host.moved_arg = j;

@@ -48,6 +48,11 @@ int steps_give_up(struct job *j, long begun, struct err *e);
 /* For more than one of them: */
 
 /*
+ * What the domain that the operation was begun with is called now; the caller's
+ * to free.  Its store's name if it is gone.
+ */
+char *step_domain_name(const struct job *j);
+/*
  * Connects j->host to what holds the disks.  A layer may only go if it is
  * known who stands on it: each of the other snapshots must be readable then.
  */

@@ -2,8 +2,6 @@
 
 CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
 	examples foreign deep live share images shared stuck lines meanwhile \
-CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
-	examples foreign deep live share images shared stuck lines meanwhile \
 	hotplug block-rbd found)
 
 # For "make check-full", beside these.
