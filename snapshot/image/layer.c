@@ -132,9 +132,38 @@ static char *next_of(const char *at, const char *to)
     return next;
 }
 
+/* The same file, in the folder that a linked one leads to; or NULL. */
+static char *in_real_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = layer_folder(path);
+    char *real = realpath(folder, NULL), *whole = NULL;
+
+    if (real)
+        whole = mem_printf("%s/%s", strcmp(real, "/") ? real : "",
+                           slash ? slash + 1 : path);
+    free(real);
+    free(folder);
+    return whole;
+}
+
+/* Is "at", or the file that it is, a link to one of its layers, "to"? */
+static char *link_to_ours(const char *at, const char *to)
+{
+    char *real;
+
+    if (layer_is_ours(at, to))
+        return mem_strdup(at);
+    real = in_real_folder(at);
+    if (real && layer_is_ours(real, to))
+        return real;
+    free(real);
+    return NULL;
+}
+
 char *layer_find_link(const char *path)
 {
-    char *at = mem_strdup(path), to[PATH_MAX];
+    char *at = mem_strdup(path), *found = NULL, to[PATH_MAX];
     ssize_t n;
     int depth;
 
@@ -145,14 +174,15 @@ char *layer_find_link(const char *path)
         if (n <= 0)
             break;
         to[n] = '\0';
-        if (layer_is_ours(at, to))
-            return at;
+        found = link_to_ours(at, to);
+        if (found)
+            break;
         next = next_of(at, to);
         free(at);
         at = next;
     }
     free(at);
-    return NULL;
+    return found;
 }
 
 static int no_format(const char *path, const char *backing, struct err *e)

@@ -88,6 +88,24 @@ static void choose(void)
     }
 }
 
+/* Through a linked folder, too, under the name that its layers have. */
+static void find_by_folder(const char *link)
+{
+    char *folder = layer_folder(link), *linked = unit_path("linked");
+    char *path = mem_printf("%s%s", linked, strrchr(link, '/')), *found;
+
+    if (symlink(folder, linked))
+        abort();
+    found = layer_find_link(path);
+    check(found && !strcmp(found, link), "through a linked folder: %s",
+          found ? found : "none");
+    free(found);
+    unlink(linked);
+    free(path);
+    free(linked);
+    free(folder);
+}
+
 /* The link is known by the name of what it leads to, from any other link. */
 static void find_link(void)
 {
@@ -110,6 +128,7 @@ static void find_link(void)
     found = layer_find_link(user);
     check(found && !strcmp(found, link), "also behind a link of the user's");
     free(found);
+    find_by_folder(link);
     unlink(link);
     other = unit_path("other.qcow2");
     unit_puts(other, "");
