@@ -52,21 +52,30 @@ const char *word(json_object *o, const char *key)
     return s ? s : "";
 }
 
+/* Of those that are there at one time, the inode is enough. */
+static bool is_recorded(json_object *d, const char *key, const char *path)
+{
+    json_object *inode = member(member(d, key), "inode");
+    struct stat st;
+
+    return inode && !stat(path, &st) &&
+           st.st_ino == (uint64_t)json_object_get_int64(inode);
+}
+
 /* Its names, and how the layers hang together, may be one or the other. */
 static void look_external(json_object *d, struct text *t)
 {
     static const char *const keys[] = {
-        "file", "overlay", "discard", "inode",
+        "file", "overlay", "discard", "identity",
     };
-    uint64_t inode = (uint64_t)json_object_get_int64(member(d, "inode"));
     const char *part = word(d, "file");
-    struct stat st;
     uint64_t sum;
     size_t i;
 
     image_sum(part, false, &sum);
-    text_add(t, "layer %016" PRIx64 "%s\n", sum, stat(part, &st) ||
-             st.st_ino != inode ? " (not the recorded file)" : "");
+    text_add(t, "layer %016" PRIx64 "%s\n", sum,
+             is_recorded(d, "identity", part) ? "" :
+             " (not the recorded file)");
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         del(d, NULL, keys[i]);
 }
@@ -84,10 +93,13 @@ static void look_copy(json_object *d, bool is_new, struct text *t)
                  ".%09ld", (uint64_t)st.st_ino, (uint64_t)st.st_size,
                  (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
     text_add(t, "copy %016" PRIx64 "%s\n", sum,
-             strcmp(stamp, word(d, "stamp")) ? " (not the recorded one)" :
-             "");
-    if (is_new)
+             strcmp(stamp, word(d, "stamp")) ||
+             !is_recorded(d, "file_identity", part) ?
+             " (not the recorded one)" : "");
+    if (is_new) {
         del(d, NULL, "stamp");
+        del(d, NULL, "file_identity");
+    }
 }
 
 /* Times differ from run to run, but for the snapshots of the scene. */
