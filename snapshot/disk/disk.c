@@ -624,13 +624,9 @@ int disk_wait_closed(const struct snapshot *s, struct err *e)
         const struct snapshot_disk *d = &s->disks[i];
         struct stat st;
 
-        if (!meta_disk_has_part(d) || stat(d->path, &st))
-            continue;
-        if (image_check_free(d->path, NULL, HOLDER_WAIT_S, e))
-            return named(-1, d, e);
-        /* The path of an external one leads to the new layer by now. */
-        if (d->link && !stat(d->part, &st) &&
-            image_check_free(d->part, NULL, HOLDER_WAIT_S, e))
+        /* What it had open below this, it closes together with it. */
+        if (meta_disk_has_part(d) && !stat(d->path, &st) &&
+            image_check_free(d->path, NULL, HOLDER_WAIT_S, e))
             return named(-1, d, e);
     }
     return 0;
