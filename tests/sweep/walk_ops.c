@@ -389,6 +389,20 @@ static void unfinished(struct op *o)
     }
 }
 
+/* A revert brings a domain back under the name that the store has. */
+static void follow_name(struct walk_machine *m)
+{
+    char state[16];
+
+    walk_state(m, state);
+    if (state[0])
+        return;
+    m->name = !m->name;
+    walk_state(m, state);
+    if (!state[0])
+        m->name = !m->name;
+}
+
 static void succeeded(struct op *o)
 {
     struct walk *w = o->w;
@@ -591,6 +605,7 @@ bool walk_op(struct walk *w, const struct walk_step *step)
     end_reading(&o);
     make_space(&o);
     come_back(&o);
+    follow_name(o.m);
     count_fault(&o, &r);
     judge(&o, &r);
     check_guest(&o, &r);
