@@ -52,6 +52,7 @@ struct job {
     size_t last;                /* in an undo: the step begun last */
     bool keep_memory;           /* the guest has no other */
     const char *lost;           /* why a cold create's guest is not restored */
+    bool unused;                /* its disks, as this undo has found */
 };
 
 const char *job_op_name(enum op op);    /* "create" ... */

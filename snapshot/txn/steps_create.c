@@ -380,12 +380,18 @@ static int find_use(struct job *j, enum fate *fate_r, struct err *e)
      * Whoever has an image open now may be a domain of another name: it has
      * perhaps written nothing yet, but will.
      */
-    if (disk_check_free(&j->s, NULL, false, e) || use_find(j, &vdev, e))
+    if (disk_check_free(&j->s, NULL, false, e))
         return -1;
-    if (vdev)
-        j->lost = "its disks were used since, or that cannot be ruled out";
-    else
+    /* The undo itself writes to them: a second try could not tell. */
+    if (!j->unused) {
+        if (use_find(j, &vdev, e))
+            return -1;
+        j->unused = !vdev;
+    }
+    if (j->unused)
         *fate_r = FATE_RESTORE;
+    else
+        j->lost = "its disks were used since, or that cannot be ruled out";
     return 0;
 }
 
