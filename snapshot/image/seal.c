@@ -354,7 +354,11 @@ enum seal_state seal_check(const char *path, const char *seal)
     struct err ignored;
     char *now = NULL;
 
-    if (!then || describe(path, false, &now, &ignored) || !now)
+    if (!then)
+        return SEAL_UNKNOWN;
+    if (describe(path, false, &now, &ignored))
+        return SEAL_UNREADABLE;
+    if (!now)
         return SEAL_UNKNOWN;
     if (strcmp(then, now))
         state = SEAL_BROKEN;

@@ -32,7 +32,8 @@ int seal_take(const char *path, char **seal_r, struct err *e);
 enum seal_state {
     SEAL_INTACT,        /* nobody wrote */
     SEAL_BROKEN,        /* somebody did, or it is another file */
-    SEAL_UNKNOWN,       /* another boot, unreadable, or no seal of ours */
+    SEAL_UNKNOWN,       /* another boot, or no seal of ours */
+    SEAL_UNREADABLE,    /* perhaps only now: ask again later */
 };
 
 enum seal_state seal_check(const char *path, const char *seal);

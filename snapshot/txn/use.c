@@ -69,29 +69,42 @@ int use_seal_disk(struct job *j, size_t disk, struct err *e)
     return job_note(j, SEALS, seals, e);
 }
 
-static bool is_sealed(const struct job *j, const struct snapshot_disk *d)
+static int is_sealed(const struct job *j, const struct snapshot_disk *d,
+                     bool *yes_r, struct err *e)
 {
+    enum seal_state state;
     json_object *seals;
     const char *seal;
 
+    *yes_r = false;
     if (!job_is_of_this_boot(j) || !j->notes ||
         !json_object_object_get_ex(j->notes, SEALS, &seals) ||
         !json_object_is_type(seals, json_type_object))
-        return false;
+        return 0;
     seal = json_text(seals, d->vdev);
-    return seal[0] && disk_check_seal(d, seal) == SEAL_INTACT;
+    if (!seal[0])
+        return 0;
+    state = disk_check_seal(d, seal);
+    *yes_r = state == SEAL_INTACT;
+    if (state != SEAL_UNREADABLE)
+        return 0;
+    return err_set(e, SNAP_FAILED, "disk %s: %s cannot be read, so nobody can "
+                   "tell whether it was used since: bring it back", d->vdev,
+                   d->path);
 }
 
 int use_find(struct job *j, const char **vdev_r, struct err *e)
 {
     size_t i;
-    bool pristine;
+    bool sealed, pristine;
 
     *vdev_r = NULL;
     for (i = 0; i < j->s.ndisks; i++) {
         const struct snapshot_disk *d = &j->s.disks[i];
 
-        if (is_sealed(j, d))
+        if (is_sealed(j, d, &sealed, e))
+            return -1;
+        if (sealed)
             continue;
         if (disk_is_pristine(d, &pristine, e))
             return -1;
