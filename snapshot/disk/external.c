@@ -352,7 +352,8 @@ static int is_made(const struct disk_host *h, const struct snapshot_disk *d,
 
 /*
  * Is the live layer nobody's?  One that another domain, a clone of the user's
- * or an internal snapshot of his needs stays.
+ * or an internal snapshot of his needs stays.  A domain for which it is only
+ * what the link leads to gets the new one.
  */
 static int is_unneeded(struct disk_host *h, const struct snapshot_disk *d,
                        const char *live, bool *yes_r, struct err *e)
@@ -370,7 +371,7 @@ static int is_unneeded(struct disk_host *h, const struct snapshot_disk *d,
         is_made(h, d, live, &made, e))
         return -1;
     if (!linked || needed || !made || !h->census ||
-        census_unreadable(h->census) || census_user(h->census, live))
+        census_unreadable(h->census) || census_reader(h->census, live))
         return 0;
     if (census_find_clone(live, NULL, 0, &clone, e))
         return -1;
