@@ -122,8 +122,9 @@ bool op_end(struct sweep *w)
 }
 
 static char *state_after(struct sweep *w, const struct op *op,
-                         const char *const *argv)
+                         const char *const *argv, bool off)
 {
+    static words destroy = { "bin/xl", "destroy", DOMAIN };
     struct run r = { 0 };
     char *look;
 
@@ -133,6 +134,8 @@ static char *state_after(struct sweep *w, const struct op *op,
     if (r.status)
         text_add(&w->problems, "%s without a fault: status %d: %s", op->name,
                  r.status, r.out);
+    if (off)
+        run_program(&w->scene, destroy, NULL, NULL, 0, &r);
     look = scene_look(&w->scene);
     op_end(w);
     return look;
@@ -141,14 +144,20 @@ static char *state_after(struct sweep *w, const struct op *op,
 struct op_state *op_states(struct sweep *w, const struct op *op)
 {
     struct op_state *st = &w->states[op - ops];
+    bool ends_guest = !strncmp(op->name, "revert", 6) && !op->off;
     size_t i;
 
     if (st->old)
         return st;
-    st->old = state_after(w, op, NULL);
-    st->new = state_after(w, op, op->argv);
-    for (i = 0; i < MAX_MIDS && op->mids[i][0]; i++)
-        st->mids[i] = state_after(w, op, op->mids[i]);
+    st->old = state_after(w, op, NULL, false);
+    st->new = state_after(w, op, op->argv, false);
+    if (ends_guest)
+        st->off = state_after(w, op, NULL, true);
+    for (i = 0; i < MAX_MIDS && op->mids[i][0]; i++) {
+        st->mids[i] = state_after(w, op, op->mids[i], false);
+        if (ends_guest)
+            st->mids_off[i] = state_after(w, op, op->mids[i], true);
+    }
     return st;
 }
 

@@ -55,6 +55,8 @@ extern words recovery;
 
 struct op_state {
     char *old, *new, *mids[MAX_MIDS];
+    /* As old and mids, but the domain was destroyed; of reverts. */
+    char *off, *mids_off[MAX_MIDS];
 };
 
 struct a_case {
@@ -107,6 +109,7 @@ struct trial {
     const struct op_state *st;
     const struct a_case *c;
     struct text why;            /* what is wrong */
+    bool said_off;              /* that the domain was destroyed for nothing */
     bool qemu_died;             /* of a fault of its own: nothing to judge */
 };
 
@@ -117,6 +120,9 @@ struct trial {
  */
 void user_acts(struct trial *t, struct moment *left);
 void user_check(struct trial *t, const struct moment *left);
+
+/* He starts it. */
+void user_starts(struct trial *t);
 
 /* The program ends with this status, or a reason is noted. */
 void trial_expect(struct trial *t, const char *const *argv, int status,

@@ -42,17 +42,27 @@ static void add_difference(struct text *why, const char *got,
              (int)strcspn(want + from, "\n") : 90, want + from);
 }
 
-/* "old", "new", "between", or NULL. */
+static bool is_look(const char *look, const char *state)
+{
+    return state && !strcmp(look, state);
+}
+
+/*
+ * "old", "new", "between", or NULL.  A revert that was cut short when the
+ * domain was destroyed and nothing else done has not begun, and says so.
+ */
 static const char *which_state(const struct trial *t, const char *look)
 {
     size_t i;
 
-    if (!strcmp(look, t->st->old))
+    if (is_look(look, t->st->old) ||
+        (t->said_off && is_look(look, t->st->off)))
         return "old";
-    if (!strcmp(look, t->st->new))
+    if (is_look(look, t->st->new))
         return "new";
-    for (i = 0; i < MAX_MIDS && t->st->mids[i]; i++)
-        if (!strcmp(look, t->st->mids[i]))
+    for (i = 0; i < MAX_MIDS; i++)
+        if (is_look(look, t->st->mids[i]) ||
+            (t->said_off && is_look(look, t->st->mids_off[i])))
             return "between";
     return NULL;
 }
@@ -90,12 +100,18 @@ out:
     vm_free(&vm);
 }
 
+static void note_said(struct trial *t, const struct run *r)
+{
+    t->said_off |= strstr(r->out, "its disks are untouched") != NULL;
+}
+
 static void check_status(struct trial *t, const struct run *r,
                          const char *fault, bool first)
 {
     const char *state;
     char *look;
 
+    note_said(t, r);
     if (r->timeout) {
         text_add(&t->why, "the command hangs: %s; ", r->out);
         return;
@@ -169,6 +185,7 @@ void trial_recover(struct trial *t)
     struct run r;
 
     run_program(&t->w->scene, recovery, NULL, NULL, 0, &r);
+    note_said(t, &r);
     if (r.status != 1 || !strstr(r.out, "has no snapshot"))
         text_add(&t->why, "recovery: status %d: %s; ", r.status, r.out);
 }
@@ -303,6 +320,7 @@ static void run_user(struct trial *t, size_t turn)
 void trial_run(struct trial *t, size_t turn)
 {
     struct sweep *w = t->w;
+    struct vm vm = { 0 };
     const char *state;
     char *look;
     size_t i;
@@ -337,6 +355,9 @@ void trial_run(struct trial *t, size_t turn)
     recover_again(t, look);
     free(look);
     scene_strays(&w->scene, &t->why);
+    if (t->said_off && !vm_find(DOMAIN, &vm))
+        user_starts(t);
+    vm_free(&vm);
     use_again(t, state);
     check_tick(t);
     trial_revert(t, turn);

@@ -27,7 +27,7 @@ static void end_guest(struct trial *t)
     vm_free(&vm);
 }
 
-static void start_guest(struct trial *t)
+void user_starts(struct trial *t)
 {
     static words boot = { "bin/xl", "boot", DOMAIN };
     const char *argv[4 + NIMAGES] = { "bin/xl", "create", DOMAIN };
@@ -65,7 +65,7 @@ void user_acts(struct trial *t, struct moment *left)
     struct run r;
 
     end_guest(t);
-    start_guest(t);
+    user_starts(t);
     run_program(&t->w->scene, tick, NULL, NULL, 0, &r);
     /* Between two disks of a revert they are not of one instant. */
     if (r.status && !strncmp(t->op->name, "revert", 6)) {
@@ -112,7 +112,7 @@ void user_check(struct trial *t, const struct moment *left)
     vm_free(&vm);
     /* For the rest of the case it runs. */
     if (!found)
-        start_guest(t);
+        user_starts(t);
     free(path);
 }
 
