@@ -12,6 +12,7 @@
 #include "sys/mem.h"
 #include "sys/name.h"
 #include "sys/report.h"
+#include "txn/job.h"
 #include "txn/journal.h"
 #include "xen/domain.h"
 
@@ -57,6 +58,61 @@ static int shares_disk(const struct snap_env *env, const char *old,
     }
     census_free(c);
     return 0;
+}
+
+/*
+ * Is an operation on the domain, under its old name, unfinished?  One that is
+ * under way has the lock, and finds out about the new name itself.
+ */
+static int is_unfinished(const struct snap_env *env, const char *old,
+                         const char *uuid, bool *yes_r, struct err *e)
+{
+    struct journal log = { .fd = -1 };
+    struct journal_content c;
+    struct err ignored;
+    struct store st;
+    struct job j = { .st = &st };
+
+    *yes_r = false;
+    if (store_open(&st, env->root, old, false, e))
+        return -1;
+    if (journal_exists(&st) && !store_lock(&st, 0, &ignored) &&
+        !journal_read(&st, &log, &c, &ignored)) {
+        *yes_r = !job_parse(c.header, STORE_JOURNAL, &j, &ignored) &&
+                 j.uuid && !strcmp(j.uuid, uuid);
+        json_object_put(c.header);
+        json_object_put(c.notes);
+        journal_close(&log);
+        job_free(&j);
+    }
+    store_close(&st);
+    return 0;
+}
+
+/* Its images may have more in them than any snapshot tells. */
+static int check_unfinished(const struct snap_env *env, const char *name,
+                            struct err *e)
+{
+    char **names = NULL;
+    size_t n = 0, i;
+    struct err skipped;
+    struct domain d;
+    int rc = domain_look(name, &d, e);
+    bool yes;
+
+    if (rc <= 0)
+        return rc;
+    if (store_domains(env->root, &names, &n, e))
+        return -1;
+    for (i = 0, rc = 0; i < n && !rc; i++)
+        if (strcmp(names[i], name) &&
+            !is_unfinished(env, names[i], d.uuid, &yes, &skipped) && yes)
+            rc = err_set(e, SNAP_FAILED, "domain %s was called %s, and an "
+                         "operation on it is unfinished: run 'xl rename %s "
+                         "%s', then 'xl snapshot-recover %s'", name,
+                         names[i], name, names[i], names[i]);
+    store_free_names(names, n);
+    return rc;
 }
 
 static int search(const struct snap_env *env, const struct domain *d,
@@ -147,7 +203,7 @@ int rename_follow(const struct snap_env *env, const char *name,
     char *old;
     int rc = 0;
 
-    if (rename_find(env, name, &old, e))
+    if (check_unfinished(env, name, e) || rename_find(env, name, &old, e))
         return -1;
     if (!old)
         return 0;

@@ -516,7 +516,8 @@ static void judge(struct op *o, const struct walk_result *r)
         succeeded(o);
         walk_count(w, "done");
     } else if (status == 1 || status == 3) {
-        if (journal && !o->step->fault && !is(o, "recover"))
+        if (journal && !o->step->fault && !is(o, "recover") &&
+            !strcmp(strrchr(journal, '/') + 1, domain_word(o)))
             walk_broken(w, "journal", "left by a refused %s of %s: %s",
                         o->verb, o->m->label, r->out);
         /* Of several deletions some may be done. */
