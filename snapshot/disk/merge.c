@@ -557,6 +557,21 @@ static int merge_above(struct merge *m, struct err *e)
     return rc;
 }
 
+/*
+ * qemu-img wrote "upper" into the part before a crash, and the domain was
+ * started since: its QEMU has the old chain open, and only QEMU may change it.
+ */
+static int commit_once_more(struct merge *m, const char *upper, struct err *e)
+{
+    long at = qemu_chain_find(&m->chain, upper);
+
+    if (at == MERGE_NOT_OPEN)
+        return 0;
+    if (at == 0 || qemu_chain_find(&m->chain, m->d->part) != at + 1)
+        return qemu_refuse_shared(upper, e);
+    return qemu_commit(m->q, &m->chain, (size_t)at + 1, e);
+}
+
 static int finish_one(struct merge *m, const struct snapshot_disk *d,
                       void *arg, struct err *e)
 {
@@ -567,7 +582,11 @@ static int finish_one(struct merge *m, const struct snapshot_disk *d,
         return 0;
     if (layer_exists(d->discard, &there, e))
         return -1;
-    return there ? take_place(m, d->discard, e) : 0;
+    if (!there)
+        return 0;
+    if (commit_once_more(m, d->discard, e))
+        return -1;
+    return take_place(m, d->discard, e);
 }
 
 /* Cut off before it was an image: an empty file of a name of our making. */
