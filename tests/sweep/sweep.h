@@ -115,10 +115,10 @@ struct trial {
 
 /*
  * The user starts his guest from the untouched configuration, works and shuts
- * it down (user.c); the moment is what he leaves.  Then, after the next
- * command, what must be so.
+ * it down, or lets it run (user.c); the moment is what he leaves.  Then, after
+ * the next command, what must be so.
  */
-void user_acts(struct trial *t, struct moment *left);
+void user_acts(struct trial *t, bool shuts_down, struct moment *left);
 void user_check(struct trial *t, const struct moment *left);
 
 /* He starts it. */

@@ -304,7 +304,7 @@ static void run_user(struct trial *t, size_t turn)
     s->user = true;
     t->qemu_died = qemu_is_dead();
     if (!t->qemu_died) {
-        user_acts(t, &left);
+        user_acts(t, turn % 2, &left);
         trial_recover(t);
         user_check(t, &left);
         check_list(t);
