@@ -73,7 +73,10 @@ const struct op ops[] = {
     { "delete-last-off", { DELETE, DOMAIN, "s1" }, ONE, .off = true,
       .also = "io img", .snapshot = "s1" },
     { "delete-tree", { DELETE, "-c", DOMAIN, "s2" }, TREE,
-      .mids = { { DELETE, DOMAIN, "s4" }, { DELETE, DOMAIN, "s4", "s3" } },
+      /* One that fails does not keep the others. */
+      .mids = { { DELETE, DOMAIN, "s4" }, { DELETE, DOMAIN, "s4", "s3" },
+                { DELETE, DOMAIN, "s3", "s2" },
+                { DELETE, DOMAIN, "s4", "s2" } },
       .snapshot = "s2" },
     { "create-keep", { CREATE, DOMAIN, "new", "keep_last=1",
                        "keep_match=s[12]" }, TREE,

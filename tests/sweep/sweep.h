@@ -24,7 +24,7 @@
 /* In the place of a recovery's fault: the user acts, and it has none. */
 #define USER "user"
 
-#define MAX_MIDS 2
+#define MAX_MIDS 4
 #define MAX_WORDS 8
 #define MAX_SETUP 6
 #define MAX_FAULTS 4
