@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "disk/census.h"
+#include "image/layer.h"
 #include "op/rename.h"
+#include "store/meta.h"
 #include "store/store.h"
 #include "sys/err.h"
 #include "sys/mem.h"
@@ -60,58 +62,107 @@ static int shares_disk(const struct snap_env *env, const char *old,
     return 0;
 }
 
+/* What an unfinished operation on another name has to do with the domain. */
+enum tie { TIE_NONE, TIE_DOMAIN, TIE_DISKS };
+
+static enum tie tie_to(const struct job *j, const struct domain *d)
+{
+    enum tie tie = TIE_NONE;
+    struct err ignored;
+    size_t i, k;
+    bool same;
+
+    if (j->uuid && !strcmp(j->uuid, d->uuid))
+        return TIE_DOMAIN;
+    for (i = 0; i < j->s.ndisks; i++)
+        for (k = 0; k < d->ndisks; k++)
+            if (meta_disk_has_part(&j->s.disks[i]) &&
+                !layer_is_same(j->s.disks[i].path, d->disks[k].path, &same,
+                               &ignored) && same)
+                tie = TIE_DISKS;
+    return tie;
+}
+
 /*
- * Is an operation on the domain, under its old name, unfinished?  One that is
- * under way has the lock, and finds out about the new name itself.
+ * One that is under way has the lock, and finds out about the new name itself.
  */
-static int is_unfinished(const struct snap_env *env, const char *old,
-                         const char *uuid, bool *yes_r, struct err *e)
+static enum tie find_unfinished(const struct snap_env *env, const char *name,
+                                const struct domain *d)
 {
     struct journal log = { .fd = -1 };
     struct journal_content c;
+    enum tie tie = TIE_NONE;
     struct err ignored;
     struct store st;
     struct job j = { .st = &st };
 
-    *yes_r = false;
-    if (store_open(&st, env->root, old, false, e))
-        return -1;
+    if (store_open(&st, env->root, name, false, &ignored))
+        return TIE_NONE;
     if (journal_exists(&st) && !store_lock(&st, 0, &ignored) &&
         !journal_read(&st, &log, &c, &ignored)) {
-        *yes_r = !job_parse(c.header, STORE_JOURNAL, &j, &ignored) &&
-                 j.uuid && !strcmp(j.uuid, uuid);
+        if (!job_parse(c.header, STORE_JOURNAL, &j, &ignored))
+            tie = tie_to(&j, d);
         json_object_put(c.header);
         json_object_put(c.notes);
         journal_close(&log);
         job_free(&j);
     }
     store_close(&st);
-    return 0;
+    return tie;
+}
+
+static int refuse_unfinished(const char *name, const char *other,
+                             enum tie tie, struct err *e)
+{
+    if (tie == TIE_NONE)
+        return 0;
+    if (tie == TIE_DISKS)
+        return err_set(e, SNAP_FAILED, "an operation on domain %s, which has "
+                       "disks of domain %s, is unfinished: run 'xl "
+                       "snapshot-recover %s' first", other, name, other);
+    return err_set(e, SNAP_FAILED, "domain %s was called %s, and an operation "
+                   "on it is unfinished: run 'xl rename %s %s', then 'xl "
+                   "snapshot-recover %s'", name, other, name, other, other);
+}
+
+static bool has_journal(const struct snap_env *env, const char *name)
+{
+    struct err ignored;
+    struct store st;
+    bool there;
+
+    if (store_open(&st, env->root, name, false, &ignored))
+        return false;
+    there = journal_exists(&st);
+    store_close(&st);
+    return there;
 }
 
 /* Its images may have more in them than any snapshot tells. */
 static int check_unfinished(const struct snap_env *env, const char *name,
                             struct err *e)
 {
+    struct domain d = { 0 };
     char **names = NULL;
     size_t n = 0, i;
-    struct err skipped;
-    struct domain d;
-    int rc = domain_look(name, &d, e);
-    bool yes;
+    int rc = 0;
 
-    if (rc <= 0)
-        return rc;
     if (store_domains(env->root, &names, &n, e))
         return -1;
-    for (i = 0, rc = 0; i < n && !rc; i++)
-        if (strcmp(names[i], name) &&
-            !is_unfinished(env, names[i], d.uuid, &yes, &skipped) && yes)
-            rc = err_set(e, SNAP_FAILED, "domain %s was called %s, and an "
-                         "operation on it is unfinished: run 'xl rename %s "
-                         "%s', then 'xl snapshot-recover %s'", name,
-                         names[i], name, names[i], names[i]);
+    for (i = 0; i < n && !rc; i++) {
+        if (!strcmp(names[i], name) || !has_journal(env, names[i]))
+            continue;
+        /* Only then: it takes libxl long. */
+        if (!d.name) {
+            rc = domain_find(name, &d, e);
+            if (rc <= 0)
+                break;
+        }
+        rc = refuse_unfinished(name, names[i],
+                               find_unfinished(env, names[i], &d), e);
+    }
     store_free_names(names, n);
+    domain_free(&d);
     return rc;
 }
 
