@@ -383,7 +383,7 @@ static void copy_write(json_object *o, const struct snapshot_disk *d)
 }
 
 const struct disk_ops disk_copy = {
-    .record = { "copy", copy_parse, copy_write },
+    .record = { .type = "copy", .parse = copy_parse, .write = copy_write },
     .refuse = copy_refuse,
     .name = copy_name,
     .check = copy_check,

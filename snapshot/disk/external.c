@@ -481,7 +481,8 @@ static void external_write(json_object *o, const struct snapshot_disk *d)
 }
 
 const struct disk_ops disk_external = {
-    .record = { "external", external_parse, external_write },
+    .record = { .type = "external", .parse = external_parse,
+                .write = external_write },
     .refuse = external_refuse,
     .name = external_name,
     .check = external_check,

@@ -377,7 +377,8 @@ static void internal_write(json_object *o, const struct snapshot_disk *d)
 }
 
 const struct disk_ops disk_internal = {
-    .record = { "internal", internal_parse, internal_write },
+    .record = { .type = "internal", .parse = internal_parse,
+                .write = internal_write },
     .refuse = internal_refuse,
     .name = internal_name,
     .check = internal_check,

@@ -621,7 +621,7 @@ static void lvm_write(json_object *o, const struct snapshot_disk *d)
 }
 
 const struct disk_ops disk_lvm = {
-    .record = { "lvm", lvm_parse, lvm_write },
+    .record = { .type = "lvm", .parse = lvm_parse, .write = lvm_write },
     .alone = true,
     .refuse = lvm_refuse,
     .name = lvm_name,

@@ -759,7 +759,8 @@ static void kind_write(json_object *o, const struct snapshot_disk *d)
 }
 
 const struct disk_ops disk_rbd = {
-    .record = { "rbd", kind_parse, kind_write, .checks_path = true },
+    .record = { .type = "rbd", .parse = kind_parse, .write = kind_write,
+                .checks_path = true },
     .alone = true,
     .refuse = kind_refuse,
     .name = kind_name,
