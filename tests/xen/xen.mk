@@ -2,11 +2,10 @@
 
 # In one boot; bed.test tests the bed itself, as bed.sh below does.
 XEN_TESTS = $(addprefix tests/xen/,core-hvm.test core-pv.test kinds-pvh.test \
-	layers.test crash.test refusals.test lvm-brief.test monitor.test \
-	devices.test)
+	layers.test crash.test refusals.test lvm-brief.test)
 XEN_FULL_TESTS = $(XEN_TESTS) $(addprefix tests/xen/,core-pvh.test lvm.test \
-	lifecycle.test nightly.test faults.test kinds-pv.test kinds-hvm.test \
-	sixteen.test readme.test ended.test reverts.test trim.test bed.test)
+	monitor.test devices.test lifecycle.test nightly.test faults.test \
+	kinds-pv.test kinds-hvm.test sixteen.test readme.test ended.test reverts.test trim.test bed.test)
 
 # In boots of their own; XEN_CUTS: see cuts.sh.
 XEN_PROGRAMS = tests/xen/cuts.sh
