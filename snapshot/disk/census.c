@@ -181,7 +181,11 @@ static int read_domain(struct census *c, const char *root, const char *domain,
     return rc;
 }
 
-/* A folder that is no domain's, or that somebody removes, is passed over. */
+/*
+ * Another folder that is no domain's, or that somebody removes, is passed over.
+ * Of the domain's own all that has a record must be seen: what kind of snapshot
+ * a disk gets next depends on it.
+ */
 static int read_store(struct census *c, const char *root, struct err *e)
 {
     char **names = NULL;
@@ -190,9 +194,17 @@ static int read_store(struct census *c, const char *root, struct err *e)
 
     if (store_domains(root, &names, &n, e))
         return -1;
-    for (i = 0; i < n; i++)
-        if (read_domain(c, root, names[i], &bad) && !c->unreadable)
+    for (i = 0; i < n; i++) {
+        if (!read_domain(c, root, names[i], &bad))
+            continue;
+        if (!is_foreign(c, names[i])) {
+            store_free_names(names, n);
+            *e = bad;
+            return -1;
+        }
+        if (!c->unreadable)
             c->unreadable = mem_strdup(bad.text);
+    }
     store_free_names(names, n);
     return 0;
 }
