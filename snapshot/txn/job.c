@@ -31,14 +31,24 @@ const char *job_op_name(enum op op)
     return op_names[op];
 }
 
-bool job_is_cold(const struct job *j)
+static bool has_step(const struct job *j, enum verb verb)
 {
     size_t i;
 
     for (i = 0; i < j->plan.n; i++)
-        if (j->plan.steps[i].verb == STEP_CLOSE)
+        if (j->plan.steps[i].verb == verb)
             return true;
     return false;
+}
+
+bool job_is_cold(const struct job *j)
+{
+    return has_step(j, STEP_CLOSE);
+}
+
+bool job_destroys(const struct job *j)
+{
+    return has_step(j, STEP_CLOSE) || has_step(j, STEP_DESTROY);
 }
 
 static void take_note(struct job *j, json_object *note)

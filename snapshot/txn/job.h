@@ -58,6 +58,8 @@ struct job {
 const char *job_op_name(enum op op);    /* "create" ... */
 /* A create that closes the domain. */
 bool job_is_cold(const struct job *j);
+/* Does its plan destroy the domain? */
+bool job_destroys(const struct job *j);
 
 /*
  * Notes a fact for a recovery, durably.  What a step that joins others notes

@@ -37,6 +37,9 @@ static char *make_record(json_object *o)
                       (uint64_t)XXH3_64bits(text, strlen(text)), text);
 }
 
+/* More than the notes on many disks take. */
+#define RESERVE (128 * 1024)
+
 static int open_append(struct journal *j, const char *what, struct err *e)
 {
     j->fd = openat(j->st->fd, STORE_JOURNAL, O_WRONLY | O_APPEND |
@@ -101,6 +104,15 @@ static int append(struct journal *j, json_object *o, struct err *e)
     free(line);
     free(what);
     return rc;
+}
+
+int journal_reserve(struct journal *j, struct err *e)
+{
+    /* Some file systems, NFS for example, cannot promise anything. */
+    if (fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, RESERVE) &&
+        (errno == ENOSPC || errno == EDQUOT))
+        return err_errno(e, "no room for the journal in %s", j->st->path);
+    return 0;
 }
 
 int journal_begin(struct journal *j, size_t step, size_t through,

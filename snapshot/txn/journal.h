@@ -23,6 +23,8 @@ struct journal {
     int fd;
 };
 
+/* Room for all records to come, where the file system can promise that. */
+int journal_reserve(struct journal *j, struct err *e);
 /* Writes the header durably, replacing an older journal. */
 int journal_start(struct store *st, json_object *header, struct journal *j,
                   struct err *e);

@@ -422,6 +422,19 @@ static int find_fate(struct job *j, enum fate *fate_r, struct err *e)
     return 0;
 }
 
+/* A full disk, on which nothing can be noted, does not keep the guest paused. */
+static int restore_back(struct job *j, struct err *e)
+{
+    struct err ignored;
+
+    if (restore_new(j, e))
+        return -1;
+    if (!job_note_flag(j, CAME_BACK, e))
+        return 0;
+    (void)unpause_ours(j, &ignored);
+    return -1;
+}
+
 /*
  * The guest runs again from its memory image, once: the user may shut it down
  * while something else is not undone yet.
@@ -432,11 +445,8 @@ static int close_undo(struct job *j, const struct step *step, struct err *e)
     int rc = find_fate(j, &fate, e);
 
     (void)step;
-    if (!rc && fate == FATE_RESTORE) {
-        rc = restore_new(j, e);
-        if (!rc)
-            rc = job_note_flag(j, CAME_BACK, e);
-    }
+    if (!rc && fate == FATE_RESTORE)
+        rc = restore_back(j, e);
     if (!rc && fate != FATE_LOST)
         rc = unpause_ours(j, e);
     j->keep_memory = rc != 0;

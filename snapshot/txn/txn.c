@@ -160,16 +160,32 @@ static int settle(struct job *j, struct journal *log, long begun,
     return 0;
 }
 
-int txn_run(struct job *j, struct err *e)
+/*
+ * A record that finds no room when the domain is destroyed would leave the guest
+ * stopped.  Others go without: a deletion is what makes room.
+ */
+static int start(struct job *j, struct journal *log, struct err *e)
 {
     json_object *header = job_to_json(j);
+    struct err ignored;
+    int rc = journal_start(j->st, header, log, e);
+
+    json_object_put(header);
+    if (rc || !job_destroys(j) || !journal_reserve(log, e))
+        return rc;
+    (void)journal_end(log, &ignored);
+    journal_close(log);
+    return -1;
+}
+
+int txn_run(struct job *j, struct err *e)
+{
     struct journal log;
     struct err why;
     enum txn_end end;
     size_t at = 0;
-    int rc = journal_start(j->st, header, &log, e);
+    int rc = start(j, &log, e);
 
-    json_object_put(header);
     if (rc)
         return -1;
     j->log = &log;
