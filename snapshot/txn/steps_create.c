@@ -376,12 +376,6 @@ static int find_use(struct job *j, enum fate *fate_r, struct err *e)
         j->lost = "the host was started again since";
         return 0;
     }
-    /*
-     * Whoever has an image open now may be a domain of another name: it has
-     * perhaps written nothing yet, but will.
-     */
-    if (disk_check_free(&j->s, NULL, false, e))
-        return -1;
     /* The undo itself writes to them: a second try could not tell. */
     if (!j->unused) {
         if (use_find(j, &vdev, e))
@@ -416,10 +410,16 @@ static int find_fate(struct job *j, enum fate *fate_r, struct err *e)
     }
     if (find_use(j, fate_r, e))
         return -1;
+    if (*fate_r != FATE_RESTORE)
+        return 0;
     /* What a restore that was cut short left has not run yet. */
-    if (there && *fate_r == FATE_RESTORE)
-        return domain_destroy(d.domid, e);
-    return 0;
+    if (there && domain_destroy(d.domid, e))
+        return -1;
+    /*
+     * Whoever has an image open now may be a domain of another name: it has
+     * perhaps written nothing yet, but will.
+     */
+    return disk_check_free(&j->s, NULL, false, e);
 }
 
 /* A full disk, on which nothing can be noted, does not keep the guest paused. */
