@@ -82,13 +82,13 @@ static int each_layer(struct merge *m,
 /*
  * A create was cut short whose overlay is there, and perhaps the link not
  * turned.  One that stands elsewhere is somebody else's, who was given the same
- * path; one that cannot be read was not finished.
+ * path; one that is no image was not finished.
  */
 static int is_new_overlay(const struct merge *m, bool *yes_r, struct err *e)
 {
     char *below = NULL;
-    struct err ignored;
     enum id_match match;
+    struct err bad;
     int rc = 0;
 
     *yes_r = false;
@@ -105,7 +105,13 @@ static int is_new_overlay(const struct merge *m, bool *yes_r, struct err *e)
         if (match == ID_OTHER)
             return 0;
     }
-    if (!layer_backing(m->d->overlay, &below, &ignored) && below)
+    if (layer_backing(m->d->overlay, &below, &bad)) {
+        if (bad.code != ERR_IO)
+            return 0;
+        *e = bad;
+        return -1;
+    }
+    if (below)
         rc = layer_is_same(below, m->d->part, yes_r, e);
     free(below);
     return rc;
