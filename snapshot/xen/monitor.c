@@ -106,19 +106,17 @@ static bool is_starter(pid_t pid)
     FILE *f = open_proc(pid, "cmdline");
     char *word = NULL;
     size_t size = 0, i;
-    bool first = true, yes = false;
+    bool first = true, found = false, yes = false;
 
     if (!f)
         return false;
-    while (getdelim(&word, &size, '\0', f) > 0) {
-        if (!first && word[0] != '-')
-            break;
+    while (!found && getdelim(&word, &size, '\0', f) > 0) {
+        found = !first && word[0] && word[0] != '-';
         first = false;
-        word[0] = '\0';
     }
     fclose(f);
     /* xl takes any beginning of a command's name. */
-    for (i = 0; word && word[0] && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+    for (i = 0; found && i < sizeof(verbs) / sizeof(verbs[0]); i++)
         yes = yes || !strncmp(verbs[i], word, strlen(word));
     free(word);
     return yes;
