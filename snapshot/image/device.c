@@ -93,7 +93,10 @@ static char *rbd_id(const char *dir)
     return id;
 }
 
-/* Of a whole disk, in its directory of sysfs. */
+/*
+ * Of a whole disk, in its directory of sysfs.  Not virtio's "serial": for a
+ * device that has none, Linux under Xen shows what was in memory.
+ */
 static char *disk_id(const char *dir)
 {
     static const struct {
@@ -103,7 +106,6 @@ static char *disk_id(const char *dir)
         { "wwid", "wwid" },             /* NVMe */
         { "device/wwid", "wwid" },      /* SCSI, SATA */
         { "device/cid", "cid" },        /* MMC */
-        { "serial", "serial" },         /* virtio */
     };
     char *id = rbd_id(dir);
     size_t i;

@@ -15,8 +15,7 @@
 struct device {
     /*
      * "dm:UUID" (of LVM: the volume's), "rbd:CLUSTER/POOL/NAMESPACE/IMAGE@
-     * SNAPSHOT", "md:UUID", "wwid:ID", "cid:ID" or "serial:ID"; NULL if it
-     * has none.
+     * SNAPSHOT", "md:UUID", "wwid:ID" or "cid:ID"; NULL if it has none.
      */
     char *id;
     bool shared;        /* another device has the same id now */

@@ -14,7 +14,7 @@ cd "$root" || exit 2
 fake=$(cd "${BUILD:-build}/fake" && pwd) || exit 2
 host=$fake/fake-xen
 tool=$fake/xl-snapshot
-work=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)")
+work=$(mktemp -d -p "${WORK_IN:-$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)}")
 export FAKE_XEN_DIR=$work/host
 mkdir "$FAKE_XEN_DIR"
 store=$FAKE_XEN_DIR/store

@@ -649,13 +649,13 @@ static void fake_disks(void)
     attribute("block/md0", "md/uuid", "1:2:3:4\n");
     check(has_id(9, 0, "md:1:2:3:4", 0, false), "RAID");
     add_disk("vda", "254:0");
-    attribute("block/vda", "serial", "root disk");
-    check(has_id(254, 0, "serial:root disk", 0, false), "virtio");
-    add_disk("vdb", "254:16");
-    attribute("block/vdb", "serial", "root disk");
-    check(has_id(254, 0, "serial:root disk", 0, true) &&
-          has_id(254, 16, "serial:root disk", 0, true),
-          "a serial that two disks have is shared");
+    attribute("block/vda", "serial", "\x83g");
+    check(has_id(254, 0, NULL, 0, false), "virtio's serial may be anything");
+    add_disk("sdb", "8:16");
+    attribute("block/sdb", "device/wwid", "naa.5000\n");
+    check(has_id(8, 0, "wwid:naa.5000", 0, true) &&
+          has_id(8, 16, "wwid:naa.5000", 0, true),
+          "a name that two disks have is shared");
 }
 
 static void fake_rbd(void)
