@@ -2,9 +2,12 @@
 
 /* Which images an operation locks, and how. */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/identity.h"
@@ -20,6 +23,7 @@
 /* A nightly backup of many domains is no reason for status 3. */
 #define MIN_WAIT_S 60
 #define MAX_TRIES 5
+#define MAX_DIR_TRIES 1000
 
 struct wanted {
     struct { char *key; bool exclusive; } *list;
@@ -166,12 +170,61 @@ static int take_all(const struct wanted *w, const char *domain,
     return rc;
 }
 
+/* Nothing in it has to outlast a power cut, so nothing is synced. */
+static int open_dir(struct image_locks *l, struct err *e)
+{
+    if (mkdirat(l->root_fd, IMAGES, FILE_DIR_MODE) && errno != EEXIST)
+        return err_errno(e, "cannot make directory " IMAGES);
+    l->dirfd = file_open_dir(l->root_fd, IMAGES, IMAGES, e);
+    return l->dirfd < 0 ? -1 : 0;
+}
+
+/*
+ * rmdir() decides whether somebody has a lock: no file can be made in a
+ * directory that is gone, and one in which there is a file stays.
+ */
+static void close_dir(struct image_locks *l)
+{
+    if (l->dirfd < 0)
+        return;
+    if (unlinkat(l->root_fd, IMAGES, AT_REMOVEDIR) &&
+        (errno == ENOTEMPTY || errno == EEXIST)) {
+        lock_clean(l->dirfd);
+        unlinkat(l->root_fd, IMAGES, AT_REMOVEDIR);
+    }
+    close(l->dirfd);
+    l->dirfd = -1;
+}
+
 static void let_go(struct image_locks *l)
 {
     while (l->n)
         lock_drop(&l->locks[--l->n], l->dirfd);
     free(l->locks);
     l->locks = NULL;
+    close_dir(l);
+}
+
+/*
+ * Somebody who lets go may remove the directory before there is a file of
+ * ours in it: then once more in a new one.
+ */
+static int take_in_dir(const struct wanted *w, const char *domain,
+                       unsigned wait_ms, struct image_locks *l,
+                       struct err *e)
+{
+    unsigned tries;
+    int rc = -1;
+
+    for (tries = 0; tries < MAX_DIR_TRIES; tries++) {
+        rc = open_dir(l, e);
+        if (!rc)
+            rc = take_all(w, domain, wait_ms, l, e);
+        if (!rc || e->code != ERR_NOT_FOUND || l->n)
+            break;
+        let_go(l);
+    }
+    return rc;
 }
 
 int image_locks_take(int root_fd, const char *domain,
@@ -188,15 +241,10 @@ int image_locks_take(int root_fd, const char *domain,
     if (wait_s > UINT_MAX / 1000)
         wait_s = UINT_MAX / 1000;
     wait_ms = wait_s * 1000;
-    memset(l, 0, sizeof(*l));
-    if (file_make_dir(root_fd, IMAGES, IMAGES, e))
-        return -1;
-    l->dirfd = file_open_dir(root_fd, IMAGES, IMAGES, e);
-    if (l->dirfd < 0)
-        return -1;
+    *l = (struct image_locks){ .root_fd = root_fd, .dirfd = -1 };
     for (tries = 0; !same && tries < MAX_TRIES; tries++) {
         find_wanted(d, s, &w);
-        rc = take_all(&w, domain, wait_ms, l, e);
+        rc = take_in_dir(&w, domain, wait_ms, l, e);
         free_wanted(&w);
         if (rc)
             break;
@@ -212,18 +260,14 @@ int image_locks_take(int root_fd, const char *domain,
         rc = err_set(e, SNAP_BUSY, "the images of domain %s keep changing: "
                      "try again later", domain);
     if (rc)
-        image_locks_drop(l);
+        let_go(l);
     return rc;
 }
 
 void image_locks_drop(struct image_locks *l)
 {
-    if (!l->locks && l->dirfd <= 0)
-        return;
-    let_go(l);
-    if (l->dirfd > 0)
-        close(l->dirfd);
-    memset(l, 0, sizeof(*l));
+    if (l->locks)
+        let_go(l);
 }
 
 /*

@@ -4,7 +4,8 @@
  * Locks on images by their identity, however a domain spells their paths
  * (doc/design.md 8): files in ROOT/.images.  Exclusive for what an operation
  * may write to or drop, shared for what is only read: a hundred clones of one
- * golden image are saved at the same time.
+ * golden image are saved at the same time.  Files and directory go with the
+ * last one who has a lock.
  *
  * They are taken after the domain's lock, in one order for all.
  */
@@ -17,6 +18,7 @@
 #include "xen/domain.h"
 
 struct image_locks {
+    int root_fd;                /* the caller's */
     int dirfd;                  /* of ROOT/.images */
     struct lock *locks;
     size_t n;

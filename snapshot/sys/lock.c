@@ -2,6 +2,7 @@
 
 /* OFD locks on files that come and go with those who take them. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -138,6 +139,35 @@ void lock_drop(struct lock *l, int dirfd)
     close(l->fd);
     free(l->name);
     *l = (struct lock)LOCK_NONE;
+}
+
+/* As the last holder would: whoever has just opened it finds out. */
+static void clean_one(int dirfd, const char *name)
+{
+    int fd = openat(dirfd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK |
+                    O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return;
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == 0 &&
+        !try_lock(fd, true) && is_current(fd, dirfd, name))
+        unlinkat(dirfd, name, 0);
+    close(fd);
+}
+
+void lock_clean(int dirfd)
+{
+    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *de;
+
+    while (dir && (de = readdir(dir)))
+        clean_one(dirfd, de->d_name);
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
 }
 
 /*

@@ -50,6 +50,12 @@ int lock_take(int dirfd, const char *name, const char *what, bool exclusive,
  */
 void lock_drop(struct lock *l, int dirfd);
 
+/*
+ * Removes the files of locks that nobody has, as a process that was killed
+ * leaves them: all empty files in the directory that are not locked.
+ */
+void lock_clean(int dirfd);
+
 #endif
 
 /*

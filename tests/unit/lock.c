@@ -228,6 +228,37 @@ static void killed(void)
     check(is_free("k", true) && !is_there("k"), "then the other");
 }
 
+/* What a user put there is no lock's file, and a lock that is held stays. */
+static void cleaned(void)
+{
+    pid_t one = holder("left", true), two = holder("left2", false);
+    char *path = unit_path("text");
+    struct lock l;
+    struct err e;
+    bool busy;
+
+    end(one);
+    end(two);
+    one = holder("held", false);
+    take("ours", true, 0, &l, &busy, &e);
+    unit_puts(path, "text");
+    symlinkat("text", dir_fd, "link");
+    lock_clean(dir_fd);
+    check(!is_there("left") && !is_there("left2"),
+          "the files of killed processes are cleaned away");
+    check(is_there("held") && is_busy("held", true),
+          "not that of a lock that is held");
+    check(is_there("ours") && is_busy("ours", false), "nor one of our own");
+    check(is_there("text") && is_there("link"), "nor what is no lock's file");
+    lock_drop(&l, dir_fd);
+    end(one);
+    lock_clean(dir_fd);
+    check(!is_there("held"), "but when its holder has gone");
+    unit_remove(path);
+    unlinkat(dir_fd, "link", 0);
+    free(path);
+}
+
 /* Whether the process has that file open. */
 static bool has_open(pid_t pid, const char *path)
 {
@@ -341,6 +372,16 @@ static int racer(struct race *r)
     return 0;
 }
 
+/* As racer(), and cleans all the time. */
+static int cleaner(struct race *r)
+{
+    unsigned i;
+
+    for (i = 0; i < ROUNDS; i++)
+        lock_clean(dir_fd);
+    return racer(r);
+}
+
 /* Several processes do that; true if all end well. */
 static bool run_race(int (*fn)(struct race *r), struct race *r, unsigned n)
 {
@@ -373,6 +414,8 @@ static void races(struct race *r)
 
     check(run_race(racer, r, RACERS), "%d processes take a lock %d times each",
           RACERS, ROUNDS);
+    check(run_race(cleaner, r, RACERS), "and clean besides");
+    wanted *= 2;
     check(!r->broken, "never one that has it alone beside another");
     check(r->took == wanted, "none of %u counts is lost", wanted);
     check(!is_there("r"), "the file is gone when all are");
@@ -427,6 +470,7 @@ int main(void)
     kinds();
     removed_by_hand();
     killed();
+    cleaned();
     waiting();
     pid = holder("i", true);
     check(!unit_child(interrupted, NULL), "Ctrl-C ends the wait");
