@@ -2,6 +2,7 @@
 
 /* Finds, makes and removes the directory that holds a memory image. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,23 @@ static int open_path(const struct snapshot *s, struct err *e)
     return fd;
 }
 
+/* Of a store that is not there yet: the directory in which it would be made. */
+static int open_nearest(const char *path, struct err *e)
+{
+    char *dir = mem_strdup(path), *slash;
+    int fd = -1;
+
+    while ((fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0 &&
+           errno == ENOENT && (slash = strrchr(dir, '/')) && slash != dir)
+        *slash = '\0';
+    if (fd < 0 && errno == ENOENT)
+        fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        err_errno(e, "cannot look at %s", dir);
+    free(dir);
+    return fd;
+}
+
 int memory_place_disk(struct store *st, const struct snapshot *s,
                       const char **what_r, struct err *e)
 {
@@ -68,6 +86,8 @@ int memory_place_disk(struct store *st, const struct snapshot *s,
         return open_path(s, e);
     }
     *what_r = st->path;
+    if (st->fd < 0)
+        return open_nearest(st->path, e);
     fd = fcntl(st->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return err_errno(e, "cannot look at %s", st->path);

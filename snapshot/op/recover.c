@@ -56,6 +56,7 @@ static int give_up(const struct snap_env *env, const char *domain,
     if (interrupt_catch(e) ||
         store_open(&st, env->root, domain, false, e))
         return -1;
+    st.fixed = env->plan;
     if (st.fd < 0)
         err_set(e, SNAP_FAILED, "domain %s has no snapshots", domain);
     else if (!store_lock(&st, wait_s, e))

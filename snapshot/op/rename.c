@@ -98,6 +98,7 @@ static enum tie find_unfinished(const struct snap_env *env, const char *name,
 
     if (store_open(&st, env->root, name, false, &ignored))
         return TIE_NONE;
+    st.fixed = true;
     if (journal_exists(&st) && !store_lock(&st, 0, &ignored) &&
         !journal_read(&st, &log, &c, &ignored)) {
         if (!job_parse(c.header, STORE_JOURNAL, &j, &ignored))

@@ -146,7 +146,8 @@ int session_census(struct session *s, const struct census **c_r,
 int session_lock_disks(struct session *s, const struct domain *d,
                        const struct snapshot *snap, struct err *e)
 {
-    if (image_locks_cover(&s->locks, d, snap))
+    /* What only looks needs no lock, and the lock is a file. */
+    if (s->env->plan || image_locks_cover(&s->locks, d, snap))
         return 0;
     image_locks_drop(&s->locks);
     drop_census(s);
@@ -176,13 +177,14 @@ int session_open(const struct snap_env *env, const char *domain, bool create,
     s->env = env;
     s->wait_s = wait_s;
     if (interrupt_catch(e) || rename_follow(env, domain, e) ||
-        store_open(&s->st, env->root, domain, create, e))
+        store_open(&s->st, env->root, domain, create && !env->plan, e))
         return -1;
-    if (s->st.fd < 0) {
+    s->st.fixed = env->plan;
+    if (s->st.fd < 0 && !create) {
         err_set(e, SNAP_FAILED, "domain %s has no snapshots", domain);
         goto fail;
     }
-    if (store_lock(&s->st, wait_s, e))
+    if (s->st.fd >= 0 && store_lock(&s->st, wait_s, e))
         goto fail;
     /* Whoever had it may have waited for a storage to be mounted. */
     image_id_forget_mounts();

@@ -27,7 +27,8 @@ struct session {
  * Opens the session of a domain by its name, following a domain that was
  * renamed.  create: the store may be made.  supersede: what is unfinished and
  * cannot be completed or undone is given up, as the caller begins a revert, but
- * for a merge that is half done.  On failure nothing stays open.
+ * for a merge that is half done.  On failure nothing stays open.  In a dry run
+ * nothing is made, and s->st.fd may be -1.
  */
 int session_open(const struct snap_env *env, const char *domain, bool create,
                  bool supersede, unsigned wait_s, struct session *s,

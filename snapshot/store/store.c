@@ -151,10 +151,12 @@ static void remove_leftovers(struct store *st)
 
 static int open_lock(struct store *st, struct err *e)
 {
-    int fd = openat(st->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
-                    O_NONBLOCK, FILE_MODE);
+    int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, fd;
     struct stat sb;
 
+    if (!st->fixed)
+        flags |= O_CREAT;
+    fd = openat(st->fd, LOCK, flags, FILE_MODE);
     if (fd < 0)
         return err_errno(e, "cannot open %s/" LOCK, st->path);
     if (fstat(fd, &sb) || !S_ISREG(sb.st_mode)) {
@@ -180,16 +182,18 @@ int store_lock(struct store *st, unsigned wait_s, struct err *e)
     for (;;) {
         if (fd < 0)
             fd = open_lock(st, e);
-        /* The directory that was opened may have been removed. */
-        if (fd < 0 && (e->code != ERR_NOT_FOUND || reopen(st, e)))
+        if (fd < 0 && e->code != ERR_NOT_FOUND)
             return -1;
-        if (fd < 0)
-            continue;
-        if (!try_lock(fd)) {
+        if (fd >= 0 && !try_lock(fd)) {
             if (lock_is_current(st, fd))
                 break;
             close(fd);
             fd = -1;
+        }
+        if (fd < 0) {
+            /* The directory that was opened may have been removed. */
+            if (st->fixed)
+                return 0;
             if (reopen(st, e))
                 return -1;
             continue;
@@ -212,7 +216,8 @@ int store_lock(struct store *st, unsigned wait_s, struct err *e)
         waited_ms += LOCK_POLL_MS;
     }
     st->lock_fd = fd;
-    remove_leftovers(st);
+    if (!st->fixed)
+        remove_leftovers(st);
     return 0;
 
 fail:
@@ -259,10 +264,10 @@ static void remove_if_empty(struct store *st)
 
 void store_close(struct store *st)
 {
-    if (st->lock_fd >= 0) {
+    if (st->lock_fd >= 0 && !st->fixed)
         remove_if_empty(st);
+    if (st->lock_fd >= 0)
         close(st->lock_fd);
-    }
     if (st->fd >= 0)
         close(st->fd);
     if (st->root_fd >= 0)

@@ -40,6 +40,7 @@ struct store {
     char *path;             /* ROOT/<domain>, for messages */
     char *root;
     int root_fd, fd, lock_fd;
+    bool fixed;             /* who opened it only looks: set before the lock */
 };
 
 /*
@@ -50,7 +51,9 @@ int store_open(struct store *st, const char *root, const char *domain,
                bool create, struct err *e);
 /*
  * The kernel's lock: it dies with this process and no child inherits it.
- * Waits up to wait_s seconds for another holder, then SNAP_BUSY.
+ * Waits up to wait_s seconds for another holder, then SNAP_BUSY.  Of a store
+ * that is fixed only a lock whose file is there is taken: nothing is made, and
+ * nothing that a crash left is removed.
  */
 int store_lock(struct store *st, unsigned wait_s, struct err *e);
 /* Removes the directory too if it is locked and holds nothing any more. */

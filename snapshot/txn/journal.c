@@ -289,7 +289,7 @@ int journal_read(struct store *st, struct journal *j,
     good = (size_t)(nl - text) + 1;
     if (parse_lines(text, len, &good, what, c, e) || open_append(j, what, e))
         goto out;
-    if (good < len && ftruncate(j->fd, (off_t)good)) {
+    if (good < len && !st->fixed && ftruncate(j->fd, (off_t)good)) {
         err_errno(e, "cannot shorten %s", what);
         goto out;
     }
