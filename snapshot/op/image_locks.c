@@ -259,7 +259,8 @@ int image_locks_take(int root_fd, const char *domain,
     if (!rc && !same)
         rc = err_set(e, SNAP_BUSY, "the images of domain %s keep changing: "
                      "try again later", domain);
-    if (rc)
+    /* A domain without disks keeps no directory. */
+    if (rc || !l->n)
         let_go(l);
     return rc;
 }
