@@ -74,7 +74,7 @@ core() {
     check "the parent of a branch" grep -q '"parent":"s1"' \
         $store/g1/s4/snapshot.json
     check "the tree" test "$(xl snapshot-list -t g1)" = \
-        $'o s1\n|-* s4\no s2\no s3'
+        $'o s1\n|-* s4 <- you are here\n|\no s2\n|\no s3'
 
     check "delete an inner one while the guest runs" \
         xl snapshot-delete g1 s2
