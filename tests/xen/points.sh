@@ -154,7 +154,7 @@ refused=(snapshot-delete g1 nosuch)
 recover() {
     "$@" "${refused[@]}" 2>"$bed_tmp/said" </dev/null
     [ $? = 1 ] && tail -n 1 "$bed_tmp/said" |
-        grep -qE "no (snapshot nosuch|domain g1) " ||
+        grep -qE "(has no snapshot 'nosuch'|domain g1 is not running) " ||
         { cat "$bed_tmp/said"; return 1; }
 }
 
@@ -163,7 +163,7 @@ recover() {
 said() {
     local lines=2
     [ -z "${3:-}" ] || lines=3
-    grep -qE "^xl: recovery: an interrupted $1 of snapshot s[01] of domain \
+    grep -qE "^xl: recovery: an interrupted $1 of snapshot 's[01]' of domain \
 g1 was $2\$" "$bed_tmp/said" && grep -q "${3:-.}" "$bed_tmp/said" &&
         [ "$(wc -l <"$bed_tmp/said")" = $lines ] ||
         { cat "$bed_tmp/said"; return 1; }
