@@ -259,9 +259,11 @@ int image_locks_take(int root_fd, const char *domain,
     if (!rc && !same)
         rc = err_set(e, SNAP_BUSY, "the images of domain %s keep changing: "
                      "try again later", domain);
-    /* A domain without disks keeps no directory. */
-    if (rc || !l->n)
+    if (rc)
         let_go(l);
+    /* A domain without disks keeps no directory. */
+    else if (!l->n)
+        close_dir(l);
     return rc;
 }
 
