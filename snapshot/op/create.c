@@ -163,7 +163,7 @@ static int check(struct session *s, struct job *j, const struct domain *d,
     j->host.confined = d->confined;
     /* What the restore of its domain will need. */
     if (j->host.cold)
-        config_check_host(j->s.config, &problems);
+        config_check_host(j->s.config, NULL, NULL, &problems);
     if (clear_orphans(s, j, e))
         return -1;
     for (i = 0; i < j->s.ndisks; i++)

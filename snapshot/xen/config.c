@@ -54,9 +54,16 @@ static bool is_foreign(json_object *device)
            json_text(device, "backend_domname")[0];
 }
 
-static void check_disk(json_object *disk, struct err *problems)
+struct host_check {
+    bool (*makes_disk)(const void *arg, const char *vdev);
+    const void *arg;
+    struct err *problems;
+};
+
+static void check_disk(json_object *disk, const struct host_check *c)
 {
     const char *script = json_text(disk, "script"), *part = "image";
+    const char *vdev = json_text(disk, "vdev");
     char *what;
 
     if (is_foreign(disk))
@@ -65,12 +72,12 @@ static void check_disk(json_object *disk, struct err *problems)
         part = "script";
     else if (json_true(disk, "is_cdrom"))
         part = "CD-ROM image";
-    what = mem_printf("the %s of disk %s", part, json_text(disk, "vdev"));
+    what = mem_printf("the %s of disk %s", part, vdev);
     /* With a script, only that knows what the path means. */
     if (script[0])
-        need_script(script, what, problems);
-    else
-        need_file(json_text(disk, "pdev_path"), what, problems);
+        need_script(script, what, c->problems);
+    else if (!c->makes_disk || !c->makes_disk(c->arg, vdev))
+        need_file(json_text(disk, "pdev_path"), what, c->problems);
     free(what);
 }
 
@@ -83,7 +90,7 @@ static bool is_bridged(const char *script)
     return !script[0] || !strcmp(script, VIF_BRIDGE);
 }
 
-static void check_nic(json_object *nic, struct err *problems)
+static void check_nic(json_object *nic, const struct host_check *c)
 {
     const char *bridge = json_text(nic, "bridge");
     const char *script = json_text(nic, "script");
@@ -92,19 +99,20 @@ static void check_nic(json_object *nic, struct err *problems)
 
     if (is_foreign(nic))
         return;
-    need_script(script, "the script of a network interface", problems);
+    need_script(script, "the script of a network interface", c->problems);
     if (!bridge[0] || strchr(bridge, '/') || !is_bridged(script))
         return;
     path = mem_printf(NET_CLASS_DIR "/%s", bridge);
     if (stat(path, &st))
-        err_add(problems, "there is no bridge %s, which a network interface "
-                "of the domain needs", bridge);
+        err_add(c->problems, "there is no bridge %s, which a network "
+                "interface of the domain needs", bridge);
     free(path);
 }
 
 static void each(json_object *config, const char *key,
-                 void (*check)(json_object *device, struct err *problems),
-                 struct err *problems)
+                 void (*check)(json_object *device,
+                               const struct host_check *c),
+                 const struct host_check *c)
 {
     json_object *arr;
     size_t i;
@@ -116,7 +124,7 @@ static void each(json_object *config, const char *key,
         json_object *device = json_object_array_get_idx(arr, i);
 
         if (json_object_is_type(device, json_type_object))
-            check(device, problems);
+            check(device, c);
     }
 }
 
@@ -132,8 +140,11 @@ static void check_build(json_object *config, struct err *problems)
     need_file(json_text(b, "device_model"), "the device model", problems);
 }
 
-void config_check_host(const char *json, struct err *problems)
+void config_check_host(const char *json,
+                       bool (*makes_disk)(const void *arg, const char *vdev),
+                       const void *arg, struct err *problems)
 {
+    const struct host_check c = { makes_disk, arg, problems };
     struct err e;
     json_object *config = json_parse_object(json, strlen(json),
                                             "the domain's configuration", &e);
@@ -143,8 +154,8 @@ void config_check_host(const char *json, struct err *problems)
         return;
     }
     check_build(config, problems);
-    each(config, "disks", check_disk, problems);
-    each(config, "nics", check_nic, problems);
+    each(config, "disks", check_disk, &c);
+    each(config, "nics", check_nic, &c);
     json_object_put(config);
 }
 
