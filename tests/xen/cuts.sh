@@ -43,7 +43,7 @@ again=0 recoveries=0
 
 if [ -n "${XEN_CUTS:-}" ]; then
     first=1
-    recovered='^(create before publish|revert after destroy|delete after hide)$'
+    recovered='^(create before publish|revert before set-current|delete after hide)$'
     boot 0 0 points ''
     mapfile -t cuts < <(awk -v part="$XEN_CUTS" -v recovered="$recovered" '
         $1 " " $3 " " $4 ~ recovered || NR % part == 0 { print $1, $2 }' \

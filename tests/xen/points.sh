@@ -161,10 +161,12 @@ recover() {
 # said OP HOW [ALSO]: the last recover did this, and said no more, but for a line
 # with ALSO
 said() {
-    local lines=2
+    local lines=2 end="recovery: an interrupted $1 of snapshot 's[01]' of \
+domain g1 was $2\$"
     [ -z "${3:-}" ] || lines=3
-    grep -qE "^xl: recovery: an interrupted $1 of snapshot 's[01]' of domain \
-g1 was $2\$" "$bed_tmp/said" && grep -q "${3:-.}" "$bed_tmp/said" &&
+    [ "$2" != dropped ] ||
+        end="the interrupted $1 of domain g1 to 's0' is dropped, as"
+    grep -qE "^xl: $end" "$bed_tmp/said" && grep -q "${3:-.}" "$bed_tmp/said" &&
         [ "$(wc -l <"$bed_tmp/said")" = $lines ] ||
         { cat "$bed_tmp/said"; return 1; }
 }
