@@ -300,6 +300,15 @@ static int copy_apply(const struct snapshot_disk *d, struct err *e)
     return file_sync_path(d->path, e);
 }
 
+static int copy_source_open(const struct snapshot_disk *d,
+                            struct disk_source *src, struct err *e)
+{
+    (void)e;
+    src->path = mem_strdup(d->part);
+    src->format = d->format;
+    return 0;
+}
+
 static int copy_is_pristine(const struct snapshot_disk *d, bool *yes_r,
                             struct err *e)
 {
@@ -395,6 +404,7 @@ const struct disk_ops disk_copy = {
     .aim = copy_aim,
     .apply = copy_apply,
     .is_pristine = copy_is_pristine,
+    .source_open = copy_source_open,
     .check_remove = copy_check_remove,
     .remove = copy_remove,
     .alone = true,

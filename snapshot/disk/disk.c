@@ -421,6 +421,42 @@ int disk_apply(const struct snapshot_disk *d, struct err *e)
     CALL(apply, d, e, d, e);
 }
 
+static int open_source(const struct snapshot_disk *d, struct disk_source *src,
+                       struct err *e)
+{
+    CALL(source_open, d, e, d, src, e);
+}
+
+int disk_source_open(const struct snapshot_disk *d, struct disk_source *src,
+                     struct err *e)
+{
+    memset(src, 0, sizeof(*src));
+    src->size = d->virtual_size;
+    if (open_source(d, src, e))
+        return -1;
+    if (src->path)
+        return 0;
+    return err_set(e, SNAP_FAILED, "disk %s: the snapshot has nothing of it",
+                   d->vdev);
+}
+
+static int close_source(const struct snapshot_disk *d, struct err *e)
+{
+    CALL(source_close, d, e, d, e);
+}
+
+int disk_source_close(const struct snapshot_disk *d, struct disk_source *src,
+                      struct err *e)
+{
+    int rc = 0;
+
+    if (src->activated)
+        rc = close_source(d, e);
+    free(src->path);
+    memset(src, 0, sizeof(*src));
+    return rc;
+}
+
 int disk_is_pristine(const struct snapshot_disk *d, bool *yes_r,
                      struct err *e)
 {

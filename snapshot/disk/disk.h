@@ -121,6 +121,25 @@ int disk_aim(struct disk_host *h, const char *snapshot, const char *unique,
 int disk_ready(const struct snapshot_disk *d, struct err *e);
 int disk_unready(const struct snapshot_disk *d, struct err *e);
 int disk_apply(const struct snapshot_disk *d, struct err *e);
+
+/* Where QEMU's tools read what a snapshot has of a disk (doc/design.md 9). */
+struct disk_source {
+    char *path;             /* a file, a device, or QEMU's word for it; ours */
+    const char *format;     /* QEMU's name of it; the record's */
+    const char *snapshot;   /* an internal one's name, or NULL; the record's */
+    uint64_t size;          /* bytes that the guest saw; the image may have more */
+    bool activated;         /* a volume that was not in use before */
+};
+
+/*
+ * The part, which disk_verify() has found to be there; under the domain's lock.
+ * After 0 disk_source_close() ends it, which another process need not do for
+ * one that was killed.
+ */
+int disk_source_open(const struct snapshot_disk *d, struct disk_source *src,
+                     struct err *e);
+int disk_source_close(const struct snapshot_disk *d, struct disk_source *src,
+                      struct err *e);
 int disk_is_pristine(const struct snapshot_disk *d, bool *yes_r,
                      struct err *e);
 int disk_check_remove(struct disk_host *h, struct snapshot_disk *d,

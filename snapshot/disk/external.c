@@ -446,6 +446,15 @@ static int external_apply(const struct snapshot_disk *d, struct err *e)
     return d->discard ? layer_unlink(d->discard, e) : 0;
 }
 
+static int external_source_open(const struct snapshot_disk *d,
+                                struct disk_source *src, struct err *e)
+{
+    (void)e;
+    src->path = mem_strdup(d->part);
+    src->format = d->format;
+    return 0;
+}
+
 static int external_is_pristine(const struct snapshot_disk *d, bool *yes_r,
                                 struct err *e)
 {
@@ -497,6 +506,7 @@ const struct disk_ops disk_external = {
     .unready = external_unready,
     .apply = external_apply,
     .is_pristine = external_is_pristine,
+    .source_open = external_source_open,
     .check_remove = disk_check_merge,
     .remove = disk_merge,
 };

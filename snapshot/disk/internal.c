@@ -237,6 +237,16 @@ static int internal_apply(const struct snapshot_disk *d, struct err *e)
     return file_sync_path(d->path, e);
 }
 
+static int internal_source_open(const struct snapshot_disk *d,
+                                struct disk_source *src, struct err *e)
+{
+    (void)e;
+    src->path = mem_strdup(d->path);
+    src->format = d->format;
+    src->snapshot = d->part;
+    return 0;
+}
+
 static int internal_is_pristine(const struct snapshot_disk *d, bool *yes_r,
                                 struct err *e)
 {
@@ -388,6 +398,7 @@ const struct disk_ops disk_internal = {
     .verify = internal_verify,
     .apply = internal_apply,
     .is_pristine = internal_is_pristine,
+    .source_open = internal_source_open,
     .check_remove = internal_check_remove,
     .remove = internal_remove,
 };

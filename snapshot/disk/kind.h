@@ -107,6 +107,13 @@ struct disk_ops {
      */
     int (*remove)(struct disk_host *h, const struct snapshot_disk *d,
                   struct err *e);
+    /*
+     * Where the part can be read, in src->path, ->format and ->snapshot; what
+     * had to be done for that, close ends, and src->activated notes.
+     */
+    int (*source_open)(const struct snapshot_disk *d, struct disk_source *src,
+                       struct err *e);
+    int (*source_close)(const struct snapshot_disk *d, struct err *e);
     /* The part stands alone: removing it does not concern the image. */
     bool alone;
 };

@@ -516,6 +516,30 @@ static int lvm_apply(const struct snapshot_disk *d, struct err *e)
     return file_sync_path(d->path, e);
 }
 
+/* A thin one is not in use while nobody reads it. */
+static int lvm_source_open(const struct snapshot_disk *d,
+                           struct disk_source *src, struct err *e)
+{
+    char *device = volume_device(d->part, "");
+    struct stat st;
+
+    if (stat(device, &st)) {
+        if (volume_activate(d->part, true, e)) {
+            free(device);
+            return -1;
+        }
+        src->activated = true;
+    }
+    src->path = device;
+    src->format = "raw";
+    return 0;
+}
+
+static int lvm_source_close(const struct snapshot_disk *d, struct err *e)
+{
+    return volume_activate(d->part, false, e);
+}
+
 /*
  * While the name of the origin is between two volumes, nobody can have used
  * it.  Else the two are compared, byte by byte.
@@ -631,6 +655,8 @@ const struct disk_ops disk_lvm = {
     .verify = lvm_verify,
     .apply = lvm_apply,
     .is_pristine = lvm_is_pristine,
+    .source_open = lvm_source_open,
+    .source_close = lvm_source_close,
     .check_remove = lvm_check_remove,
     .remove = lvm_remove,
 };

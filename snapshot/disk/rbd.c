@@ -714,6 +714,19 @@ static int kind_remove(struct disk_host *h, const struct snapshot_disk *d,
  * A seal of the device does not see what another host writes, and there is
  * none of an image that a script maps.
  */
+static int kind_source_open(const struct snapshot_disk *d,
+                            struct disk_source *src, struct err *e)
+{
+    struct target t;
+
+    if (target_find(d, &t, e))
+        return -1;
+    src->path = rbd_qemu_name(&t.at, d->part);
+    src->format = "raw";
+    target_close(&t);
+    return 0;
+}
+
 static int kind_is_pristine(const struct snapshot_disk *d, bool *yes_r,
                             struct err *e)
 {
@@ -774,6 +787,7 @@ const struct disk_ops disk_rbd = {
     .unready = kind_unready,
     .apply = kind_apply,
     .is_pristine = kind_is_pristine,
+    .source_open = kind_source_open,
     .check_remove = kind_check_remove,
     .remove = kind_remove,
 };

@@ -530,6 +530,16 @@ int volume_remove(const char *name, struct err *e)
     return change(argv, REMOVE_TIMEOUT_S, e);
 }
 
+int volume_activate(const char *name, bool yes, struct err *e)
+{
+    const char *const on[] = {
+        "lvchange", "--activate", "y", "--ignoreactivationskip", name, NULL
+    };
+    const char *const off[] = { "lvchange", "--activate", "n", name, NULL };
+
+    return change(yes ? on : off, SHORT_TIMEOUT_S, e);
+}
+
 int volume_refresh(const char *name, struct err *e)
 {
     const char *const argv[] = { "lvchange", "--refresh", name, NULL };

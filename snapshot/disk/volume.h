@@ -82,6 +82,8 @@ int volume_take(const struct volume_take *t, struct err *e);
 /* Within its group; users of the volume do not notice. */
 int volume_rename(const char *from, const char *to, struct err *e);
 int volume_remove(const char *name, struct err *e);
+/* To be read for a while: one that is skipped when its group is activated. */
+int volume_activate(const char *name, bool yes, struct err *e);
 /* Lets I/O go on that a command which died on its way left waiting. */
 int volume_refresh(const char *name, struct err *e);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,6 +42,7 @@ struct running {
     char tail[2048];            /* of stderr */
     size_t tail_len;
     const char *killed;         /* why we killed it, or NULL */
+    bool beside;                /* ends with us */
 };
 
 static void close_fd(int *fd)
@@ -100,8 +102,8 @@ static char **make_env(char *path)
 }
 
 /* Between fork and exec: async-signal-safe calls only. */
-static void child(const char *file, const char *const *argv, char **env,
-                  const int fds[3])
+static void child(const struct running *r, const char *file, char **env,
+                  const int fds[3], pid_t parent)
 {
     struct sigaction sa;
     sigset_t none;
@@ -117,6 +119,9 @@ static void child(const char *file, const char *const *argv, char **env,
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
+    /* We may have ended before it said so. */
+    if (r->beside && (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent))
+        _exit(127);
     /* If we were started without one of the three, dup2() does nothing. */
     for (fd = 0; fd < 3; fd++)
         if (dup2(fds[fd], fd) < 0 || fcntl(fd, F_SETFD, 0))
@@ -126,7 +131,7 @@ static void child(const char *file, const char *const *argv, char **env,
 #endif
         for (fd = 3; fd < sysconf(_SC_OPEN_MAX); fd++)
             close(fd);
-    execve(file, (char *const *)argv, env);
+    execve(file, (char *const *)r->p->argv, env);
     _exit(127);
 }
 
@@ -137,6 +142,7 @@ static int start(struct running *r, struct err *e)
     char *path_var = mem_printf("PATH=%s", path);
     char **env = make_env(path_var);
     char *file = find_program(r->p->argv[0], path);
+    pid_t parent = getpid();
     int rc = -1;
 
     if (!file) {
@@ -156,7 +162,7 @@ static int start(struct running *r, struct err *e)
     }
     r->pid = fork();
     if (r->pid == 0)
-        child(file, r->p->argv, env, (int[]){ in[0], out[1], err[1] });
+        child(r, file, env, (int[]){ in[0], out[1], err[1] }, parent);
     if (r->pid < 0) {
         rc = err_errno(e, "cannot run %s", file);
         goto out;
@@ -364,6 +370,66 @@ int proc_run(struct proc *p, struct err *e)
     if (got < 0)
         return err_errno(e, "cannot wait for %s", p->argv[0]);
     return judge(&r, status, e);
+}
+
+struct proc_beside {
+    struct proc p;
+    const char *name[2];        /* an argv for errors */
+    struct running r;
+};
+
+int proc_start(const char *const *argv, struct proc_beside **b_r,
+               struct err *e)
+{
+    struct proc_beside *b = mem_zalloc(1, sizeof(*b));
+
+    b->p.argv = argv;
+    b->r = (struct running){ .p = &b->p, .in = -1, .out = -1, .err = -1,
+                             .beside = true };
+    b->p.out = mem_zalloc(1, 1);
+    *b_r = NULL;
+    if (start(&b->r, e)) {
+        free(b->p.out);
+        free(b);
+        return -1;
+    }
+    b->name[0] = argv[0];
+    b->p.argv = b->name;
+    *b_r = b;
+    return 0;
+}
+
+int proc_check_runs(struct proc_beside *b, struct err *e)
+{
+    int status = 0, i;
+    pid_t got = waitpid(b->r.pid, &status, WNOHANG);
+
+    /* What it says must not fill its pipes; the last of it is the reason. */
+    for (i = 0; i < 64 && (i == 0 || got); i++)
+        shuffle(&b->r, 0);
+    if (got == 0 || (got < 0 && errno == EINTR))
+        return 0;
+    b->r.pid = 0;
+    if (got < 0)
+        return err_errno(e, "cannot wait for %s", b->p.argv[0]);
+    if (!judge(&b->r, status, e))
+        err_set(e, SNAP_FAILED, "%s ended by itself", b->p.argv[0]);
+    return -1;
+}
+
+void proc_stop(struct proc_beside *b)
+{
+    if (!b)
+        return;
+    if (b->r.pid > 0) {
+        kill(b->r.pid, SIGTERM);
+        while (waitpid(b->r.pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    close_fd(&b->r.out);
+    close_fd(&b->r.err);
+    free(b->p.out);
+    free(b);
 }
 
 void proc_bar_writes(void)

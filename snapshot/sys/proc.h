@@ -6,7 +6,7 @@
  * which is ignored) and a process group of its own, so that a
  * Ctrl-C reaches only us and we decide what becomes of it.
  *
- * No child outlives proc_run(): libxl reaps every child of the process
+ * But for proc_start()'s no child outlives its call: libxl reaps every child of the process
  * while one of its calls runs (libxl_event.h, libxl_sigchld_owner_libxl).
  */
 
@@ -41,6 +41,21 @@ struct proc {
  * the program, the reason and its last line on stderr.
  */
 int proc_run(struct proc *p, struct err *e);
+
+/*
+ * A program that runs beside us until it is stopped, with nothing to read and
+ * nobody to read what it prints; it is stopped too when this thread ends, however
+ * that is.  Between start and stop libxl is not to be called (see above), and
+ * argv[0] has to stay.
+ */
+struct proc_beside;
+
+int proc_start(const char *const *argv, struct proc_beside **b_r,
+               struct err *e);
+/* -1 if it has ended by itself, with an error as that of proc_run(). */
+int proc_check_runs(struct proc_beside *b, struct err *e);
+/* Asks it to end, waits for that, and frees it; NULL is none. */
+void proc_stop(struct proc_beside *b);
 
 /*
  * What a child of the main thread, one of libxl's, next writes to a file fails
