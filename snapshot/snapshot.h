@@ -139,6 +139,30 @@ struct snap_recover {
 int snap_recover(const struct snap_env *env, const struct snap_recover *req,
                  struct err *e);
 
+/* What a view serves, once clients can connect. */
+struct snap_served {
+    const char *domain, *snapshot, *vdev;
+    const char *socket;
+    uint64_t size;              /* bytes */
+};
+
+struct snap_view {
+    const char *domain, *name;
+    const char *vdev;           /* NULL: the only disk that it has */
+    const char *socket;         /* a path that is not there yet, or NULL */
+    bool writable;              /* writes are lost when it ends */
+    unsigned wait_s;
+    void (*ready)(void *arg, const struct snap_served *served);
+    void *ready_arg;
+};
+
+/*
+ * Serves a disk of a snapshot by NBD until a signal comes, which is its end and
+ * no error.  Deletions, reverts, and merges into what it reads, wait meanwhile.
+ */
+int snap_view(const struct snap_env *env, const struct snap_view *req,
+              struct err *e);
+
 /*
  * The committed snapshots of a domain; takes no lock.  sizes: also what they
  * take on disk.  What is damaged is in "problems".  *pending_r tells that an

@@ -9,6 +9,7 @@
 #include "disk/disk.h"
 #include "op/delete.h"
 #include "op/prune.h"
+#include "op/reader.h"
 #include "op/session.h"
 #include "store/meta.h"
 #include "store/store.h"
@@ -178,13 +179,25 @@ static int check_parts(struct session *s, struct job *j,
     return 0;
 }
 
+/* Nobody reads it, nor an image that is written to when it goes. */
+static int wait_readers(struct session *s, const struct snapshot *snap,
+                        struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < snap->ndisks; i++)
+        if (!disk_is_alone(&snap->disks[i]))
+            return reader_wait_none(s, NULL, e);
+    return reader_wait_none(s, snap->name, e);
+}
+
 /* It can go to its end, and nobody else is in the way. */
 static int check(struct session *s, struct job *j, struct err *e)
 {
     struct domain d;
     int rc;
 
-    if (session_lock_disks(s, NULL, &j->s, e))
+    if (wait_readers(s, &j->s, e) || session_lock_disks(s, NULL, &j->s, e))
         return -1;
     rc = domain_find(j->st->domain, &d, e);
     if (rc < 0)
@@ -204,6 +217,8 @@ static int forget_damaged(struct session *s, const char *name, struct err *e)
     struct job j;
     int rc;
 
+    if (reader_wait_none(s, name, e))
+        return -1;
     session_job(s, OP_DELETE, &j);
     meta_blank(name, s->st.domain, &j.s);
     plan_delete(&j.s, &j.plan);

@@ -19,14 +19,14 @@
 #include "sys/lock.h"
 #include "sys/mem.h"
 
-#define IMAGES ".images"
+#define IMAGES IMAGE_LOCKS_DIR
 /* A nightly backup of many domains is no reason for status 3. */
 #define MIN_WAIT_S 60
 #define MAX_TRIES 5
 #define MAX_DIR_TRIES 1000
 
 struct wanted {
-    struct { char *key; bool exclusive; } *list;
+    struct wanted_lock { char *key; bool exclusive; } *list;
     size_t n;
 };
 
@@ -151,10 +151,9 @@ bool image_locks_cover(const struct image_locks *l, const struct domain *d,
     return yes;
 }
 
-static int take_all(const struct wanted *w, const char *domain,
+static int take_all(const struct wanted *w, const char *what,
                     unsigned wait_ms, struct image_locks *l, struct err *e)
 {
-    char *what = mem_printf("an image of domain %s", domain);
     int rc = 0;
     size_t i;
     bool busy;
@@ -166,7 +165,6 @@ static int take_all(const struct wanted *w, const char *domain,
         if (!rc)
             l->n++;
     }
-    free(what);
     return rc;
 }
 
@@ -209,7 +207,7 @@ static void let_go(struct image_locks *l)
  * Somebody who lets go may remove the directory before there is a file of
  * ours in it: then once more in a new one.
  */
-static int take_in_dir(const struct wanted *w, const char *domain,
+static int take_in_dir(const struct wanted *w, const char *what,
                        unsigned wait_ms, struct image_locks *l,
                        struct err *e)
 {
@@ -219,7 +217,7 @@ static int take_in_dir(const struct wanted *w, const char *domain,
     for (tries = 0; tries < MAX_DIR_TRIES; tries++) {
         rc = open_dir(l, e);
         if (!rc)
-            rc = take_all(w, domain, wait_ms, l, e);
+            rc = take_all(w, what, wait_ms, l, e);
         if (!rc || e->code != ERR_NOT_FOUND || l->n)
             break;
         let_go(l);
@@ -235,6 +233,7 @@ int image_locks_take(int root_fd, const char *domain,
     int tries, rc = -1;
     bool same = false;
     unsigned wait_ms;
+    char *what;
 
     if (wait_s < MIN_WAIT_S)
         wait_s = MIN_WAIT_S;
@@ -242,9 +241,10 @@ int image_locks_take(int root_fd, const char *domain,
         wait_s = UINT_MAX / 1000;
     wait_ms = wait_s * 1000;
     *l = (struct image_locks){ .root_fd = root_fd, .dirfd = -1 };
+    what = mem_printf("an image of domain %s", domain);
     for (tries = 0; !same && tries < MAX_TRIES; tries++) {
         find_wanted(d, s, &w);
-        rc = take_in_dir(&w, domain, wait_ms, l, e);
+        rc = take_in_dir(&w, what, wait_ms, l, e);
         free_wanted(&w);
         if (rc)
             break;
@@ -256,6 +256,7 @@ int image_locks_take(int root_fd, const char *domain,
         if (!same)
             let_go(l);
     }
+    free(what);
     if (!rc && !same)
         rc = err_set(e, SNAP_BUSY, "the images of domain %s keep changing: "
                      "try again later", domain);
@@ -264,6 +265,24 @@ int image_locks_take(int root_fd, const char *domain,
     /* A domain without disks keeps no directory. */
     else if (!l->n)
         close_dir(l);
+    return rc;
+}
+
+int image_locks_take_one(int root_fd, const char *name, const char *what,
+                         bool exclusive, unsigned wait_s,
+                         struct image_locks *l, struct err *e)
+{
+    struct wanted_lock one = { mem_strdup(name), exclusive };
+    struct wanted w = { &one, 1 };
+    int rc;
+
+    if (wait_s > UINT_MAX / 1000)
+        wait_s = UINT_MAX / 1000;
+    *l = (struct image_locks){ .root_fd = root_fd, .dirfd = -1 };
+    rc = take_in_dir(&w, what, wait_s * 1000, l, e);
+    free(one.key);
+    if (rc)
+        let_go(l);
     return rc;
 }
 

@@ -17,6 +17,8 @@
 #include "sys/lock.h"
 #include "xen/domain.h"
 
+#define IMAGE_LOCKS_DIR ".images"
+
 struct image_locks {
     int root_fd;                /* the caller's */
     int dirfd;                  /* of ROOT/.images */
@@ -34,6 +36,13 @@ int image_locks_take(int root_fd, const char *domain,
 /* Are they all locked already, each as it has to be?  Also of a zeroed one. */
 bool image_locks_cover(const struct image_locks *l, const struct domain *d,
                        const struct snapshot *s);
+/*
+ * One that is there for another reason, beside them; "what" is for errors
+ * (lock.h).
+ */
+int image_locks_take_one(int root_fd, const char *name, const char *what,
+                         bool exclusive, unsigned wait_s,
+                         struct image_locks *l, struct err *e);
 /* Also of a zeroed one. */
 void image_locks_drop(struct image_locks *l);
 

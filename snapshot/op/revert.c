@@ -10,6 +10,7 @@
 #include "disk/disk.h"
 #include "image/layer.h"
 #include "op/create.h"
+#include "op/reader.h"
 #include "op/session.h"
 #include "op/verify.h"
 #include "store/meta.h"
@@ -177,6 +178,7 @@ static int revert_in(struct session *s, const struct snap_revert *req,
 
     session_job(s, OP_REVERT, &j);
     if (found < 0 || load(s, req->name, &j.s, e) ||
+        reader_wait_none(s, NULL, e) ||
         session_lock_disks(s, found ? &d : NULL, &j.s, e) ||
         session_census(s, &j.host.census, e))
         goto out;

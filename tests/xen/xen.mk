@@ -5,11 +5,13 @@ XEN_TESTS = $(addprefix tests/xen/,core-hvm.test core-pv.test kinds-pvh.test \
 	layers.test crash.test refusals.test lvm-brief.test)
 XEN_FULL_TESTS = $(XEN_TESTS) $(addprefix tests/xen/,core-pvh.test lvm.test \
 	monitor.test devices.test lifecycle.test nightly.test faults.test \
-	kinds-pv.test kinds-hvm.test sixteen.test readme.test ended.test reverts.test trim.test bed.test)
+	kinds-pv.test kinds-hvm.test sixteen.test readme.test ended.test reverts.test \
+	trim.test view.test bed.test)
 
 # In boots of their own; XEN_CUTS: see cuts.sh.
 XEN_PROGRAMS = tests/xen/cuts.sh
-XEN_FULL_PROGRAMS = $(XEN_PROGRAMS) tests/xen/bed.sh tests/xen/rbd.sh
+XEN_FULL_PROGRAMS = $(XEN_PROGRAMS) $(addprefix tests/xen/,bed.sh rbd.sh \
+	meanwhile.sh)
 
 # The real program, with the fault points of tests/fake/spec.h.
 XEN_FAULTS = $(BUILD)/faults
