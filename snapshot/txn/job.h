@@ -53,6 +53,7 @@ struct job {
     bool keep_memory;           /* the guest has no other */
     const char *lost;           /* why a cold create's guest is not restored */
     bool unused;                /* its disks, as this undo has found */
+    bool back;                  /* this undo has restored the guest */
 };
 
 const char *job_op_name(enum op op);    /* "create" ... */

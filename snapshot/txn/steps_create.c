@@ -362,7 +362,7 @@ enum fate {
  */
 static bool came_back(const struct job *j)
 {
-    return job_is_noted(j, CAME_BACK) ||
+    return job_is_noted(j, CAME_BACK) || j->back ||
            j->last > step_index(j, STEP_REOPEN);
 }
 
@@ -429,6 +429,7 @@ static int restore_back(struct job *j, struct err *e)
 
     if (restore_new(j, e))
         return -1;
+    j->back = true;
     if (!job_note_flag(j, CAME_BACK, e))
         return 0;
     (void)unpause_ours(j, &ignored);
