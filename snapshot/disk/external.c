@@ -419,16 +419,20 @@ static int external_ready(const struct snapshot_disk *d, struct err *e)
     return rc;
 }
 
-/* Once the link leads to it, it is the guest's disk. */
+/*
+ * Once the link leads to it, it is the guest's disk, and the one before has
+ * nobody any more.
+ */
 static int external_unready(const struct snapshot_disk *d, struct err *e)
 {
     bool linked;
 
-    if (layer_is_same(d->link, d->overlay, &linked, e))
+    if (layer_is_same(d->link, d->overlay, &linked, e) ||
+        layer_tidy(d->link, e))
         return -1;
-    if (linked)
-        return 0;
-    return layer_unlink(d->overlay, e);
+    if (!linked)
+        return layer_unlink(d->overlay, e);
+    return d->discard ? layer_unlink(d->discard, e) : 0;
 }
 
 static int external_apply(const struct snapshot_disk *d, struct err *e)

@@ -227,10 +227,24 @@ static int destroy_superseded(struct job *j, long begun, bool *yes_r,
     return end_left(j, begun, e);
 }
 
+/*
+ * What was written of a disk before it failed is ours too, so that the recovery
+ * does not take it for somebody's work.
+ */
+static void seal_failed(struct job *j, size_t disk)
+{
+    struct err ignored;
+
+    if (!disk_check_free(&j->s, NULL, false, &ignored))
+        (void)use_seal_disk(j, disk, &ignored);
+}
+
 static int apply(struct job *j, const struct step *step, struct err *e)
 {
-    if (disk_apply(&j->s.disks[step->disk], e))
+    if (disk_apply(&j->s.disks[step->disk], e)) {
+        seal_failed(j, step->disk);
         return -1;
+    }
     return use_seal_disk(j, step->disk, e);
 }
 
