@@ -29,6 +29,7 @@
 #define IN_TURN 16              /* pieces of input before we look around */
 #define TICK_MS 100             /* a child may end without closing its pipes */
 #define SHORT_TICK_MS 1
+#define STOP_MS 10000           /* until an end is no longer waited for */
 
 /* cron's PATH has no sbin, where xl and the LVM tools are. */
 #define SBIN "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -143,6 +144,7 @@ static int start(struct running *r, struct err *e)
     char **env = make_env(path_var);
     char *file = find_program(r->p->argv[0], path);
     pid_t parent = getpid();
+    sigset_t all, before;
     int rc = -1;
 
     if (!file) {
@@ -160,9 +162,13 @@ static int start(struct running *r, struct err *e)
         rc = err_errno(e, "cannot run %s", file);
         goto out;
     }
+    /* A signal for the child must not meet our own handlers in it. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     r->pid = fork();
     if (r->pid == 0)
         child(r, file, env, (int[]){ in[0], out[1], err[1] }, parent);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r->pid < 0) {
         rc = err_errno(e, "cannot run %s", file);
         goto out;
@@ -417,15 +423,25 @@ int proc_check_runs(struct proc_beside *b, struct err *e)
     return -1;
 }
 
+/* One that does not end when it is asked to is made to. */
+static void end_child(pid_t pid)
+{
+    uint64_t until = clock_ms() + STOP_MS;
+
+    kill(pid, SIGTERM);
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        if (clock_ms() > until)
+            kill(pid, SIGKILL);
+        clock_sleep_ms(SHORT_TICK_MS);
+    }
+}
+
 void proc_stop(struct proc_beside *b)
 {
     if (!b)
         return;
-    if (b->r.pid > 0) {
-        kill(b->r.pid, SIGTERM);
-        while (waitpid(b->r.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    if (b->r.pid > 0)
+        end_child(b->r.pid);
     close_fd(&b->r.out);
     close_fd(&b->r.err);
     free(b->p.out);

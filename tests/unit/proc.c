@@ -1,8 +1,11 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "snapshot/sys/clock.h"
@@ -325,6 +328,87 @@ static void file_input(void)
     free(path);
 }
 
+/* Waits, a minute at most, for its end; what it says then is in *e. */
+static bool ends(struct proc_beside *b, struct err *e)
+{
+    uint64_t until = clock_ms() + 60000;
+
+    while (clock_ms() < until) {
+        if (proc_check_runs(b, e))
+            return true;
+        clock_sleep_ms(1);
+    }
+    return false;
+}
+
+static void beside(void)
+{
+    const char *const sleeps[] = { "sleep", "1000", NULL };
+    const char *const fails[] = {
+        "sh", "-c", "seq 100000 >&2; echo the reason >&2; exit 3", NULL
+    };
+    const char *const missing[] = { "no-such-program", NULL };
+    struct proc_beside *b;
+    struct err e;
+
+    check(!proc_start(sleeps, &b, &e) && !proc_check_runs(b, &e),
+          "a program runs beside us");
+    proc_stop(b);
+    check(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD,
+          "until it is stopped");
+    check(!proc_start(fails, &b, &e) && ends(b, &e) &&
+          strstr(e.text, "status 3: the reason"), "how one ended is known: %s",
+          e.text);
+    proc_stop(b);
+    check(proc_start(missing, &b, &e) && !b &&
+          strstr(e.text, "not installed"), "one that is not there");
+    proc_stop(NULL);
+}
+
+/* Its own program writes its id to the pipe before we are killed. */
+static int dies_with_one(void *pipe_end)
+{
+    const char *const argv[] = {
+        "sh", "-c", "echo $$ >\"$FIFO\"; exec sleep 1000", NULL
+    };
+    struct proc_beside *b;
+    struct err e;
+
+    (void)pipe_end;
+    if (proc_start(argv, &b, &e))
+        return 1;
+    for (;;)
+        pause();
+}
+
+static void ends_with_us(void)
+{
+    char *path = unit_path("fifo"), text[32] = "";
+    uint64_t until = clock_ms() + 60000;
+    pid_t parent, pid;
+    FILE *f;
+
+    if (mkfifo(path, 0600) || setenv("FIFO", path, 1)) {
+        check(false, "fixture: a fifo");
+        return;
+    }
+    parent = fork();
+    if (!parent)
+        _exit(dies_with_one(NULL));
+    f = fopen(path, "r");
+    check(f && fgets(text, sizeof(text), f), "a program beside another process");
+    if (f)
+        fclose(f);
+    pid = (pid_t)strtol(text, NULL, 10);
+    kill(parent, SIGKILL);
+    waitpid(parent, NULL, 0);
+    while (pid > 0 && !kill(pid, 0) && clock_ms() < until)
+        clock_sleep_ms(1);
+    check(pid > 0 && kill(pid, 0) && errno == ESRCH,
+          "ends when that one is killed");
+    free(path);
+}
+
 int main(void)
 {
     bool no = false, yes = true;
@@ -345,6 +429,8 @@ int main(void)
     check(!unit_child(closed_stdio, NULL),
           "a caller without stdin, stdout, stderr makes no difference");
     background();
+    beside();
+    ends_with_us();
     signals();
     check(!unit_child(interrupted, &no), "Ctrl-C stops a program");
     check(!unit_child(interrupted, &yes), "but one that must not be stopped");
