@@ -137,7 +137,16 @@ static int serve(struct view *v, bool writable, struct err *e)
     return rc;
 }
 
-/* All that needs the domain's lock. */
+static void tell_plan(const struct snap_env *env, const struct view *v)
+{
+    char *line = mem_printf("serve disk %s of snapshot '%s'", v->disk->vdev,
+                            v->s.name);
+
+    env->plan(env->plan_arg, line);
+    free(line);
+}
+
+/* All that needs the domain's lock.  A dry run ends before the first file. */
 static int open_view(struct session *s, const struct snap_view *req,
                      struct view *v, struct err *e)
 {
@@ -146,8 +155,13 @@ static int open_view(struct session *s, const struct snap_view *req,
     if (store_load(&s->st, STORE_COMMITTED, req->name, &v->s, e) ||
         choose_disk(v, req->vdev, e) ||
         session_lock_disks(s, NULL, &v->s, e) ||
-        disk_verify(v->disk, false, e) ||
-        reader_mark(s, req->name, &v->mark, e))
+        disk_verify(v->disk, false, e))
+        return -1;
+    if (s->env->plan) {
+        tell_plan(s->env, v);
+        return 0;
+    }
+    if (reader_mark(s, req->name, &v->mark, e))
         return -1;
     v->marked = true;
     if (disk_source_open(v->disk, &v->source, e) ||
@@ -199,7 +213,7 @@ int snap_view(const struct snap_env *env, const struct snap_view *req,
         goto out;
     rc = open_view(&s, req, &v, e);
     session_close(&s);
-    if (!rc) {
+    if (!rc && !env->plan) {
         req->ready(req->ready_arg, &(struct snap_served){
             .domain = domain, .snapshot = req->name, .vdev = v.disk->vdev,
             .socket = v.socket, .size = v.source.size,
