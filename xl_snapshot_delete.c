@@ -8,7 +8,7 @@
 #include "xl_snapshot.h"
 #include "xl_snapshot_cli.h"
 
-#define USE_SET "'xl snapshot-set' protects snapshots, or no longer"
+#define USE_SET "that is 'xl snapshot-set' now"
 
 struct delete_line {
     struct snap_delete req;

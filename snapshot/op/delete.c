@@ -66,7 +66,7 @@ void delete_is_protected(const struct session *s, const char *name,
                          struct err *problems)
 {
     err_add(problems, "snapshot '%s' of domain %s is protected: use --force, "
-            "or 'xl snapshot-set --unprotect %s %s' before", name,
+            "or 'xl snapshot-set --unprotect %s %s' first", name,
             s->st.domain, s->st.domain, name);
 }
 

@@ -236,7 +236,7 @@ int plan_create(const struct plan_create *req, const struct domain *dom,
     memset(draft, 0, sizeof(*draft));
     check_state(dom, problems);
     if (tree_find(t, req->name) != TREE_NONE)
-        err_add(problems, "domain %s already has a snapshot named %s: choose "
+        err_add(problems, "domain %s already has a snapshot named '%s': choose "
                 "another name or delete that one", dom->name, req->name);
     draft_snapshot(req, dom, t, draft);
     draft_disks(req, dom, draft, problems);

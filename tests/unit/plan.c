@@ -232,7 +232,7 @@ static void parent(void)
     free(t.nodes[0].s.name);
     t.nodes[0].s.name = mem_strdup("snap1");
     text = problems_of(&dom, &t, NULL);
-    check(text && strstr(text, "already has a snapshot named snap1"),
+    check(text && strstr(text, "already has a snapshot named 'snap1'"),
           "a name that is taken is refused");
     free(text);
     tree_free(&t);
