@@ -8,9 +8,8 @@
 #include <unistd.h>
 
 #include "disk/disk.h"
-#include "image/image.h"
-#include "image/nbd.h"
 #include "op/reader.h"
+#include "op/serve.h"
 #include "op/session.h"
 #include "snapshot.h"
 #include "store/meta.h"
@@ -22,19 +21,15 @@
 #include "sys/name.h"
 #include "sys/report.h"
 
-#define DIR_TEMPLATE "/run/xl-snapshot-view-XXXXXX"
 #define CHECK_MS 500
 
 struct view {
     struct snapshot s;
     struct snapshot_disk *disk;
-    struct disk_source source;
+    struct serve serve;
     struct reader_mark mark;
     bool marked;
-    char dir[sizeof(DIR_TEMPLATE)];     /* "": not made */
-    char *socket;
-    /* What cannot be asked of one server is asked of one behind another. */
-    struct nbd_server *inner, *outer;
+    char dir[SERVE_DIR_LEN];            /* "": not made */
 };
 
 static char *list_disks(const struct snapshot *s)
@@ -83,60 +78,6 @@ static int choose_disk(struct view *v, const char *vdev, struct err *e)
     return -1;
 }
 
-static int make_socket_path(struct view *v, const char *wanted,
-                            struct err *e)
-{
-    strcpy(v->dir, DIR_TEMPLATE);
-    if (!mkdtemp(v->dir)) {
-        v->dir[0] = '\0';
-        return err_errno(e, "cannot make a directory in /run");
-    }
-    if (wanted)
-        v->socket = mem_strdup(wanted);
-    else
-        v->socket = mem_printf("%s/%s", v->dir, v->disk->vdev);
-    return 0;
-}
-
-/* An internal snapshot of an image that has grown reads at the new size. */
-static int find_cut(const struct view *v, uint64_t *cut_r, struct err *e)
-{
-    struct image_info info;
-
-    *cut_r = 0;
-    if (!v->source.snapshot)
-        return 0;
-    if (image_info_read(v->source.path, v->source.format, &info, e))
-        return -1;
-    if (info.virtual_size != v->source.size)
-        *cut_r = v->source.size;
-    image_info_free(&info);
-    return 0;
-}
-
-static int serve(struct view *v, bool writable, struct err *e)
-{
-    struct nbd_image image = {
-        .path = v->source.path, .format = v->source.format,
-        .snapshot = v->source.snapshot,
-    };
-    struct nbd_image behind = { .scratch = writable };
-    char *inner;
-    int rc;
-
-    if (find_cut(v, &behind.cut, e))
-        return -1;
-    if (!behind.cut && !writable)
-        return nbd_serve(&image, v->socket, &v->outer, e);
-    inner = mem_printf("%s/source", v->dir);
-    behind.path = inner;
-    rc = nbd_serve(&image, inner, &v->inner, e);
-    if (!rc)
-        rc = nbd_serve(&behind, v->socket, &v->outer, e);
-    free(inner);
-    return rc;
-}
-
 static void tell_plan(const struct snap_env *env, const struct view *v)
 {
     char *line = mem_printf("serve disk %s of snapshot '%s'", v->disk->vdev,
@@ -164,25 +105,22 @@ static int open_view(struct session *s, const struct snap_view *req,
     if (reader_mark(s, req->name, &v->mark, e))
         return -1;
     v->marked = true;
-    if (disk_source_open(v->disk, &v->source, e) ||
-        make_socket_path(v, req->socket, e))
+    if (serve_make_dir(v->dir, e))
         return -1;
-    return serve(v, req->writable, e);
+    return serve_open(&v->serve, v->disk, v->dir, req->socket, req->writable,
+                      e);
 }
 
 static void close_view(const struct snap_env *env, struct view *v)
 {
     struct err e;
 
-    nbd_end(v->outer);
-    nbd_end(v->inner);
+    if (serve_close(&v->serve, &e))
+        report_note(env->rep, "warning: %s", e.text);
     if (v->dir[0])
         rmdir(v->dir);
-    if (v->disk && disk_source_close(v->disk, &v->source, &e))
-        report_note(env->rep, "warning: %s", e.text);
     if (v->marked)
         reader_unmark(&v->mark);
-    free(v->socket);
     meta_free(&v->s);
 }
 
@@ -191,8 +129,7 @@ static int await_signal(struct view *v, struct err *e)
     struct pollfd fd = { .fd = interrupt_fd(), .events = POLLIN };
 
     while (!interrupt_pending()) {
-        if (nbd_check_serves(v->outer, e) ||
-            (v->inner && nbd_check_serves(v->inner, e)))
+        if (serve_check(&v->serve, e))
             return -1;
         (void)poll(&fd, 1, CHECK_MS);
     }
@@ -216,7 +153,7 @@ int snap_view(const struct snap_env *env, const struct snap_view *req,
     if (!rc && !env->plan) {
         req->ready(req->ready_arg, &(struct snap_served){
             .domain = domain, .snapshot = req->name, .vdev = v.disk->vdev,
-            .socket = v.socket, .size = v.source.size,
+            .socket = v.serve.socket, .size = v.serve.source.size,
         });
         rc = await_signal(&v, e);
     }
