@@ -163,6 +163,30 @@ struct snap_view {
 int snap_view(const struct snap_env *env, const struct snap_view *req,
               struct err *e);
 
+struct snap_export {
+    const char *domain, *name;
+    const char *dir;            /* the directory to be made */
+    const char *since;          /* an earlier export's, or NULL */
+    bool plain;                 /* no compression: raw images */
+    bool no_memory;
+    unsigned wait_s;
+};
+
+struct snap_exported {
+    size_t ndisks;
+    uint64_t bytes;             /* of memory and images, written */
+};
+
+/*
+ * Writes a snapshot to a directory of its own (doc/design.md 9), as the guest
+ * runs on.  Deletions, reverts and merges into what it reads wait meanwhile.
+ */
+int snap_export(const struct snap_env *env, const struct snap_export *req,
+                struct snap_exported *r, struct err *e);
+/* Reads all of an export, and what it stands on. */
+int snap_export_check(const struct snap_env *env, const char *dir,
+                      struct err *e);
+
 /*
  * The committed snapshots of a domain; takes no lock.  sizes: also what they
  * take on disk.  What is damaged is in "problems".  *pending_r tells that an

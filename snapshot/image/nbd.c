@@ -39,6 +39,22 @@ static char *quote(const char *text)
     return out;
 }
 
+/* A new image of ours; its backing file is found by its name. */
+static char *target_options(const struct nbd_image *image)
+{
+    char *path = quote(image->path), *options;
+
+    if (image->compress)
+        options = mem_printf("driver=compress,file.driver=%s,"
+                             "file.file.driver=file,file.file.filename=%s",
+                             image->format, path);
+    else
+        options = mem_printf("driver=%s,file.driver=file,file.filename=%s",
+                             image->format, path);
+    free(path);
+    return options;
+}
+
 static char *image_options(const struct nbd_image *image)
 {
     char *path = quote(image->path), *file, *options;
@@ -71,14 +87,22 @@ static bool is_plain(const struct nbd_image *image)
     return image->format && image->path[0] != '/';
 }
 
+static char *options_of(const struct nbd_image *image)
+{
+    if (is_plain(image))
+        return mem_strdup(image->path);
+    if (image->target)
+        return target_options(image);
+    return image_options(image);
+}
+
 static int start(const struct nbd_image *image, struct nbd_server *n,
                  struct err *e)
 {
     char *socket = mem_printf("--socket=%s", n->socket);
     char *load = mem_printf("--load-snapshot=snapshot.name=%s",
                             image->snapshot ? image->snapshot : "");
-    char *what = is_plain(image) ? mem_strdup(image->path) :
-                 image_options(image);
+    char *what = options_of(image);
     const char *argv[16];
     mode_t mask;
     size_t k = 0;
@@ -88,7 +112,10 @@ static int start(const struct nbd_image *image, struct nbd_server *n,
     argv[k++] = "--persistent";
     argv[k++] = "--shared=" CLIENTS;
     argv[k++] = socket;
-    argv[k++] = image->scratch ? "--snapshot" : "--read-only";
+    if (image->scratch)
+        argv[k++] = "--snapshot";
+    else if (!image->target)
+        argv[k++] = "--read-only";
     if (image->snapshot)
         argv[k++] = load;
     argv[k++] = is_plain(image) ? "--format=raw" : "--image-opts";

@@ -16,7 +16,7 @@
 
 #include "sys/err.h"
 
-/* What is served; read-only unless "scratch". */
+/* What is served; read-only unless "scratch" or "target". */
 struct nbd_image {
     /*
      * Opened without QEMU's locks, so also while somebody has it open.  With
@@ -26,6 +26,8 @@ struct nbd_image {
     const char *snapshot;       /* an internal one's name, or NULL */
     uint64_t cut;               /* no more than so many bytes; 0: all */
     bool scratch;               /* writes go to a file that ends with it */
+    bool target;                /* writes go to the image, with QEMU's locks */
+    bool compress;              /* a target: by whole clusters */
 };
 
 struct nbd_server;

@@ -74,6 +74,14 @@ int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
 int memory_verify(int dirfd, const struct snapshot *s, const char *what,
                   struct err *e);
 
+/*
+ * The same, and put() gets the stored bytes, in pieces and in order; they are
+ * good only if it returns 0.
+ */
+int memory_copy(int dirfd, const struct snapshot *s, const char *what,
+                int (*put)(void *arg, const void *data, size_t len,
+                           struct err *e), void *arg, struct err *e);
+
 struct memory_reader;
 
 /* Reading it for "xl restore": memory_source is a proc.h source. */

@@ -34,6 +34,9 @@ struct memory_reader {
     struct ring *ring;          /* NULL: nothing was asked for yet */
     struct ring_slot *slot;     /* what is given now, from "at" on */
     size_t at;
+    /* memory_copy()'s */
+    int (*put)(void *arg, const void *data, size_t len, struct err *e);
+    void *put_arg;
     struct err err;
 };
 
@@ -233,23 +236,26 @@ static int sum_up(struct memory_reader *r, XXH3_state_t *hash,
 {
     char *buf = mem_zalloc(MEMORY_CHUNK, 1);
     ssize_t n = 1;
+    int rc = 0;
 
     *size_r = 0;
     if (lseek(r->fd, 0, SEEK_SET))
         n = -1;
-    while (n > 0 && *size_r <= r->stored) {
+    while (!rc && n > 0 && *size_r <= r->stored) {
         do
             n = read(r->fd, buf, MEMORY_CHUNK);
         while (n < 0 && errno == EINTR);
         if (n > 0) {
             XXH3_64bits_update(hash, buf, (size_t)n);
             *size_r += (uint64_t)n;
+            if (r->put)
+                rc = r->put(r->put_arg, buf, (size_t)n, &r->err);
         }
     }
-    free(buf);
     if (n < 0)
-        return err_errno(&r->err, "cannot read %s", r->what);
-    return 0;
+        rc = err_errno(&r->err, "cannot read %s", r->what);
+    free(buf);
+    return rc;
 }
 
 /* Of what is stored: it says the same of what that holds, for less. */
@@ -300,11 +306,20 @@ int memory_check_size(int dirfd, const struct snapshot *s, const char *what,
 int memory_verify(int dirfd, const struct snapshot *s, const char *what,
                   struct err *e)
 {
+    return memory_copy(dirfd, s, what, NULL, NULL, e);
+}
+
+int memory_copy(int dirfd, const struct snapshot *s, const char *what,
+                int (*put)(void *arg, const void *data, size_t len,
+                           struct err *e), void *arg, struct err *e)
+{
     struct memory_reader *r;
     int rc;
 
     if (memory_open(dirfd, s, what, NULL, &r, e))
         return -1;
+    r->put = put;
+    r->put_arg = arg;
     rc = check_header(r);
     if (!rc)
         rc = check_sum(r, s->memory.checksum);
