@@ -128,24 +128,32 @@ static int check_regular(const struct exported *x, const char *name,
     return 0;
 }
 
+static int check_qcow2(const char *path, const struct exported *base,
+                       const struct manifest_disk *d, struct err *e)
+{
+    struct image_info info;
+    int rc;
+
+    if (image_info_read(path, d->format, &info, e))
+        return -1;
+    if (info.data_file || info.encrypted ||
+        info.virtual_size != d->virtual_size)
+        rc = err_set(e, SNAP_FAILED, "%s is not the image that its export "
+                     "describes", path);
+    else
+        rc = check_backing(path, &info, base, d, e);
+    image_info_free(&info);
+    return rc;
+}
+
 static int check_image(const struct exported *x, const struct exported *base,
                        const struct manifest_disk *d, struct err *e)
 {
     char *name = manifest_image_name(d), *path = image_path(x, d);
-    struct image_info info;
     int rc = check_regular(x, name, path, d->image.size, e);
 
-    if (!rc && strcmp(d->format, "raw")) {
-        rc = image_info_read(path, d->format, &info, e);
-        if (!rc && (info.data_file || info.encrypted ||
-                    info.virtual_size != d->virtual_size))
-            rc = err_set(e, SNAP_FAILED, "%s is not the image that its export "
-                         "describes", path);
-        else if (!rc)
-            rc = check_backing(path, &info, base, d, e);
-        if (!rc || info.virtual_size)
-            image_info_free(&info);
-    }
+    if (!rc && strcmp(d->format, "raw"))
+        rc = check_qcow2(path, base, d, e);
     free(name);
     free(path);
     return rc;
