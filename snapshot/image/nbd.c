@@ -159,20 +159,36 @@ static int await(struct nbd_server *n, struct err *e)
     return 0;
 }
 
+/* A socket whose server was killed is none. */
+static int clear_socket(const char *socket, struct err *e)
+{
+    struct stat st;
+
+    if (lstat(socket, &st)) {
+        if (errno == ENOENT)
+            return 0;
+        return err_errno(e, "cannot make the socket %s", socket);
+    }
+    if (!S_ISSOCK(st.st_mode) || can_connect(socket))
+        return err_set(e, SNAP_FAILED, "%s is there already: choose another "
+                       "path for the socket", socket);
+    if (unlink(socket))
+        return err_errno(e, "cannot remove the socket %s", socket);
+    return 0;
+}
+
 int nbd_serve(const struct nbd_image *image, const char *socket,
               struct nbd_server **n_r, struct err *e)
 {
     struct sockaddr_un sa;
     struct nbd_server *n;
-    struct stat st;
 
     *n_r = NULL;
     if (strlen(socket) >= sizeof(sa.sun_path))
         return err_set(e, SNAP_USAGE, "the path of a socket has at most %zu "
                        "bytes, so not %s", sizeof(sa.sun_path) - 1, socket);
-    if (!lstat(socket, &st) || errno != ENOENT)
-        return err_set(e, SNAP_FAILED, "%s is there already: choose another "
-                       "path for the socket", socket);
+    if (clear_socket(socket, e))
+        return -1;
     n = mem_zalloc(1, sizeof(*n));
     n->socket = mem_strdup(socket);
     if (start(image, n, e) || await(n, e)) {

@@ -33,7 +33,7 @@ struct nbd_image {
 struct nbd_server;
 
 /*
- * socket: a path that is not there yet; only its owner can connect.  Waits for
+ * socket: a path that is not there yet, or nobody's; only its owner can connect.  Waits for
  * the server; a signal (interrupt.h) ends the wait.
  */
 int nbd_serve(const struct nbd_image *image, const char *socket,

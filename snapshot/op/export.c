@@ -595,7 +595,7 @@ int snap_export(const struct snap_env *env, const struct snap_export *req,
     int rc = -1;
 
     memset(r, 0, sizeof(*r));
-    if (name_check(req->name, e) ||
+    if (interrupt_catch(e) || name_check(req->name, e) ||
         session_domain_name(req->domain, &domain, e) ||
         export_dir_open(req->dir, env->plan, &x.dir, e)) {
         free(domain);

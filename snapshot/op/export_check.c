@@ -16,6 +16,7 @@
 #include "store/manifest.h"
 #include "sys/digest.h"
 #include "sys/err.h"
+#include "sys/interrupt.h"
 #include "sys/mem.h"
 #include "sys/report.h"
 
@@ -132,7 +133,7 @@ int snap_export_check(const struct snap_env *env, const char *dir,
     struct check c = { .env = env };
     int rc;
 
-    if (exported_open(dir, &c.x, e))
+    if (interrupt_catch(e) || exported_open(dir, &c.x, e))
         return -1;
     rc = check_all(&c, e);
     if (c.run[0])

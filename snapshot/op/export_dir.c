@@ -93,9 +93,12 @@ static int check_still(struct export_dir *d, struct err *e)
 {
     struct stat now, ours;
 
-    if (fstatat(d->parent_fd, building_name(d), &now, AT_SYMLINK_NOFOLLOW) ||
-        fstat(d->fd, &ours) || now.st_ino != ours.st_ino ||
-        now.st_dev != ours.st_dev)
+    memset(&now, 0, sizeof(now));
+    if (fstat(d->fd, &ours) ||
+        (fstatat(d->parent_fd, building_name(d), &now, AT_SYMLINK_NOFOLLOW) &&
+         errno != ENOENT))
+        return err_errno(e, "cannot look at %s", d->building);
+    if (now.st_ino != ours.st_ino || now.st_dev != ours.st_dev)
         return err_set(e, SNAP_BUSY, "another export to %s ends just now: try "
                        "again", d->path);
     return 0;
@@ -107,6 +110,7 @@ static int make(struct export_dir *d, struct err *e)
     bool busy = false;
     int rc = -1;
 
+    d->begun = true;
     if (file_make_dir(d->parent_fd, building_name(d), d->building, e))
         goto out;
     d->fd = file_open_dir(d->parent_fd, building_name(d), d->building, e);
@@ -159,15 +163,15 @@ int export_dir_commit(struct export_dir *d, struct err *e)
 void export_dir_close(struct export_dir *d)
 {
     struct err e;
-    bool ours = d->lock.fd >= 0 && !d->committed;
 
-    if (ours && !check_still(d, &e))
+    if (d->lock.fd >= 0 && !d->committed && !check_still(d, &e))
         (void)clear(d, &e);
     if (d->fd >= 0) {
         lock_drop(&d->lock, d->fd);
         close(d->fd);
     }
-    if (ours)
+    /* While another one builds there it is not empty. */
+    if (d->begun && !d->committed)
         unlinkat(d->parent_fd, building_name(d), AT_REMOVEDIR);
     if (d->parent_fd >= 0)
         close(d->parent_fd);

@@ -22,7 +22,7 @@ struct export_dir {
     char *building;             /* where it is built, absolute */
     int parent_fd, fd;
     struct lock lock;           /* of who builds there */
-    bool committed;
+    bool begun, committed;
 };
 
 /* Nothing is made if "only_look", and d->fd is -1 then. */

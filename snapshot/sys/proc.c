@@ -120,8 +120,11 @@ static void child(const struct running *r, const char *file, char **env,
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
-    /* We may have ended before it said so. */
-    if (r->beside && (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent))
+    /*
+     * Not SIGTERM, which qemu-nbd forgets while it starts.  We may have ended
+     * before it said so.
+     */
+    if (r->beside && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent))
         _exit(127);
     /* If we were started without one of the three, dup2() does nothing. */
     for (fd = 0; fd < 3; fd++)

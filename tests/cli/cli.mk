@@ -5,4 +5,5 @@ CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
 	hotplug block-rbd found traces)
 
 # For "make check-full", beside these.
-CLI_FULL_TESTS = $(addprefix tests/cli/,meanwhile-all oldstore)
+CLI_FULL_TESTS = $(addprefix tests/cli/,meanwhile-all oldstore \
+	export-faults)
