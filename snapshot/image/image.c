@@ -99,16 +99,18 @@ int image_info_parse(json_object *o, const char *what,
                      struct image_info *info, struct err *e)
 {
     struct json_at at = { what, "" };
-    const char *backing;
+    const char *backing, *backing_format;
 
     memset(info, 0, sizeof(*info));
     if (json_u64(o, "virtual-size", at, INT64_MAX, &info->virtual_size, e) ||
         json_opt_str(o, "full-backing-filename", at, &backing, e) ||
+        json_opt_str(o, "backing-filename-format", at, &backing_format, e) ||
         parse_snapshots(o, what, info, e)) {
         image_info_free(info);
         return -1;
     }
     info->backing = mem_strdup(backing);
+    info->backing_format = mem_strdup(backing_format);
     take_specific(o, info);
     return 0;
 }
@@ -214,6 +216,7 @@ void image_info_free(struct image_info *info)
     }
     free(info->snapshots);
     free(info->backing);
+    free(info->backing_format);
     memset(info, 0, sizeof(*info));
 }
 

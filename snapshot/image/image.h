@@ -29,6 +29,7 @@ struct image_info {
     unsigned refcount_bits; /* qcow2; 0 for other formats */
     unsigned nbitmaps;  /* persistent dirty bitmaps */
     char *backing;      /* path of the backing file, or NULL */
+    char *backing_format;   /* as its header has it, or NULL */
     struct image_snapshot *snapshots;
     size_t nsnapshots;
 };

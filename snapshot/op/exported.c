@@ -107,6 +107,12 @@ static int check_backing(const char *path, const struct image_info *info,
     if (!real || strcmp(want, real))
         rc = err_set(e, SNAP_FAILED, "%s does not have the backing file %s, "
                      "as its export says", path, want);
+    /* A raw one opened as qcow2 would be what its guest wrote. */
+    else if (!info->backing_format ||
+             strcmp(info->backing_format, below->format))
+        rc = err_set(e, SNAP_FAILED, "%s does not have %s as the format of "
+                     "its backing file, as its export says", path,
+                     below->format);
     free(want);
     free(real);
     return rc;
