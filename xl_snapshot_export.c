@@ -68,7 +68,6 @@ int main_snapshot_export(int argc, char **argv)
         return cli_usage(&cli, "--check=DIR goes with nothing else");
     if (dir)
         return check(&cli, dir);
-    /* Words that are lacking are not lacking with --check. */
     if (cli.nwords < 3)
         return cli_usage(&cli, "a domain, a snapshot and a directory are "
                          "needed");

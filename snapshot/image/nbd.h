@@ -33,8 +33,8 @@ struct nbd_image {
 struct nbd_server;
 
 /*
- * socket: a path that is not there yet, or nobody's; only its owner can connect.  Waits for
- * the server; a signal (interrupt.h) ends the wait.
+ * socket: a path where nothing is yet, or a socket that nobody serves; only its
+ * owner can connect.  Waits for the server; a signal (interrupt.h) ends the wait.
  */
 int nbd_serve(const struct nbd_image *image, const char *socket,
               struct nbd_server **n_r, struct err *e);

@@ -93,7 +93,7 @@ static int wait_one(struct session *s, const char *name, struct err *e)
             image_locks_drop(&l);
         else if (e->status == SNAP_BUSY)
             err_set(e, SNAP_BUSY, "snapshot '%s' of domain %s is in use by a "
-                    "view: end that first, or use --wait", name,
+                    "view or an export: end that first, or use --wait", name,
                     s->st.domain);
     }
     free(mark);
