@@ -460,7 +460,7 @@ static int open_since(struct export *x, struct err *e)
     if (exported_open(x->req->since, &x->since, e))
         return -1;
     x->incremental = true;
-    if (exported_check_chain(&x->since, e))
+    if (exported_check_chain(&x->since, 1, e))
         return -1;
     x->m.since = export_dir_relative(&x->dir, x->since.path);
     x->m.since_sha256 = mem_strdup(x->since.sha256);

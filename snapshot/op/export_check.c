@@ -110,7 +110,7 @@ static int check_all(struct check *c, struct err *e)
     size_t i;
 
     /* QEMU is not given what is not what it says. */
-    if (exported_check_chain(&c->x, e) || serve_make_dir(c->run, e))
+    if (exported_check_chain(&c->x, 0, e) || serve_make_dir(c->run, e))
         return -1;
     if (m->memory.sha256 &&
         exported_check_file(&c->x, manifest_memory_name(m), &m->memory, &one))

@@ -201,8 +201,9 @@ static int check_from(const struct exported *x, unsigned left, struct err *e)
     if (!x->m.since)
         return check_images(x, NULL, e);
     if (!left)
-        return err_set(e, SNAP_FAILED, "%s: more than %d exports stand on "
-                       "each other", x->path, MAX_CHAIN);
+        return err_set(e, SNAP_FAILED, "more than %d exports stand on each "
+                       "other, down to %s: make a complete one", MAX_CHAIN,
+                       x->path);
     if (open_base(x, &base, e))
         return -1;
     rc = check_from(&base, left - 1, e);
@@ -212,9 +213,10 @@ static int check_from(const struct exported *x, unsigned left, struct err *e)
     return rc;
 }
 
-int exported_check_chain(const struct exported *x, struct err *e)
+int exported_check_chain(const struct exported *x, unsigned more,
+                         struct err *e)
 {
-    return check_from(x, MAX_CHAIN - 1, e);
+    return check_from(x, MAX_CHAIN - 1 - more, e);
 }
 
 static int check_open_file(int fd, const char *what,

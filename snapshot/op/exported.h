@@ -27,9 +27,11 @@ void exported_close(struct exported *x);
 
 /*
  * Each image has the backing file that the manifests give it, and no other, and
- * neither another size nor a data file.  The content is not read.
+ * neither another size nor a data file; and so many more can stand on it.  The
+ * content is not read.
  */
-int exported_check_chain(const struct exported *x, struct err *e);
+int exported_check_chain(const struct exported *x, unsigned more,
+                         struct err *e);
 /* Its file is as long as recorded, and has the recorded checksum, if any. */
 int exported_check_file(const struct exported *x, const char *name,
                         const struct manifest_file *f, struct err *e);

@@ -6,4 +6,4 @@ CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
 
 # For "make check-full", beside these.
 CLI_FULL_TESTS = $(addprefix tests/cli/,meanwhile-all oldstore \
-	export-faults)
+	export-faults export-chain)
