@@ -54,10 +54,11 @@ struct monitors {
 
 static FILE *open_proc(pid_t pid, const char *file)
 {
-    char path[64];
+    char *path = mem_printf("/proc/%d/%s", (int)pid, file);
+    FILE *f = fopen(path, "re");
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-    return fopen(path, "re");
+    free(path);
+    return f;
 }
 
 /* The kernel's state letter of a process, 0 if it is gone. */
@@ -277,8 +278,8 @@ static int stop(pid_t pid, const char *domain, struct err *e)
     return 0;
 }
 
-/* "1: [-> ]POSIX  ADVISORY  WRITE 1234 fd:01:131104 0 EOF" */
-static bool is_lock_of(const char *line, pid_t pid)
+/* "1: [-> ]POSIX  ADVISORY  WRITE 1234 fd:01:131104 0 EOF"; -> if it waits. */
+static bool is_lock_of(const char *line, pid_t pid, bool *waits_r)
 {
     const char *at = strchr(line, ':');
     int who;
@@ -286,30 +287,84 @@ static bool is_lock_of(const char *line, pid_t pid)
     if (!at)
         return false;
     at++;
-    if (!strncmp(at, " ->", 3))
+    *waits_r = !strncmp(at, " ->", 3);
+    if (*waits_r)
         at += 3;
     return sscanf(at, " %*s %*s %*s %d", &who) == 1 && who == pid;
 }
 
+/* Does a line of the file say that the process holds, or waits for, a lock? */
+static bool says_lock(FILE *f, pid_t pid, bool waits)
+{
+    static const char field[] = "lock:";
+    char *line = NULL;
+    size_t size = 0;
+    bool says = false, it_waits;
+
+    while (!says && getline(&line, &size, f) > 0) {
+        const char *at = line;
+
+        if (!strncmp(at, field, strlen(field)))     /* in fdinfo */
+            at += strlen(field);
+        says = is_lock_of(at, pid, &it_waits) && it_waits == waits;
+    }
+    free(line);
+    return says;
+}
+
+static int waits_for_lock(pid_t pid, bool *yes_r, struct err *e)
+{
+    FILE *f = fopen("/proc/locks", "re");
+
+    if (!f)
+        return err_errno(e, "cannot read /proc/locks");
+    *yes_r = says_lock(f, pid, true);
+    fclose(f);
+    return 0;
+}
+
 /*
- * Does the process hold a lock on any file?  A monitor that waits for its
- * domain has none.  One that starts a domain has xl's, which only one process
- * of the host can have, or libxl's of the domain's configuration.
+ * Asked of the process's own descriptors: /proc/locks goes on naming the
+ * process that took a flock() after that one has ended and a child has
+ * inherited the file, and its number may be this process's now.
+ */
+static int holds_lock(pid_t pid, bool *yes_r, struct err *e)
+{
+    char *path = mem_printf("/proc/%d/fdinfo", (int)pid);
+    DIR *dir = opendir(path);
+    struct dirent *de;
+
+    free(path);
+    *yes_r = false;
+    if (!dir && errno != ENOENT)
+        return err_errno(e, "cannot list the files of process %d", (int)pid);
+    while (dir && !*yes_r && (de = readdir(dir))) {
+        char file[sizeof("fdinfo/") + sizeof(de->d_name)];
+        FILE *f;
+
+        snprintf(file, sizeof(file), "fdinfo/%s", de->d_name);
+        f = open_proc(pid, file);
+        if (!f)
+            continue;           /* "..", or closed meanwhile */
+        *yes_r = says_lock(f, pid, false);
+        fclose(f);
+    }
+    if (dir)
+        closedir(dir);
+    return 0;
+}
+
+/*
+ * Does the process hold a lock on any file, or wait for one?  A monitor that
+ * waits for its domain does not.  One that starts a domain has xl's, which
+ * only one process of the host can have, or libxl's of the domain's
+ * configuration.
  */
 static int has_lock(pid_t pid, bool *locks_r, struct err *e)
 {
-    FILE *f = fopen("/proc/locks", "re");
-    char *line = NULL;
-    size_t size = 0;
-
-    *locks_r = false;
-    if (!f)
-        return err_errno(e, "cannot read /proc/locks");
-    while (!*locks_r && getline(&line, &size, f) > 0)
-        *locks_r = is_lock_of(line, pid);
-    free(line);
-    fclose(f);
-    return 0;
+    if (waits_for_lock(pid, locks_r, e))
+        return -1;
+    return *locks_r ? 0 : holds_lock(pid, locks_r, e);
 }
 
 /*

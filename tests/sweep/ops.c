@@ -110,8 +110,10 @@ void op_prepare(struct sweep *w, const struct op *op)
     for (i = 0; i < MAX_SETUP && op->setup[i][0]; i++) {
         run_program(&w->scene, op->setup[i], NULL, NULL, 0, &r);
         if (r.status)
-            text_add(&w->problems, "%s: %s: status %d: %s", op->name,
-                     op->setup[i][1], r.status, r.out);
+            text_add(&w->problems, "%s: %s: %s %d: %s", op->name,
+                     op->setup[i][1],
+                     r.timeout ? "it hangs, status" : "status", r.status,
+                     r.out);
     }
 }
 

@@ -177,7 +177,8 @@ void trial_expect(struct trial *t, const char *const *argv, int status,
 
     run_program(&t->w->scene, argv, NULL, NULL, 0, &r);
     if (r.status != status)
-        text_add(&t->why, "%s: status %d: %s; ", what, r.status, r.out);
+        text_add(&t->why, "%s: %s %d: %s; ", what,
+                 r.timeout ? "it hangs, status" : "status", r.status, r.out);
 }
 
 void trial_recover(struct trial *t)
@@ -325,9 +326,13 @@ void trial_run(struct trial *t, size_t turn)
     char *look;
     size_t i;
 
+    text_free(&w->problems);
     if (strstr(t->st->new, "(unknown)") || strstr(t->st->new, "(not the"))
         text_add(&t->why, "without a fault, metadata and images differ; ");
     op_prepare(w, t->op);
+    if (w->problems.len)
+        text_add(&t->why, "before the fault: %s; ", w->problems.s);
+    text_free(&w->problems);
     run_faulty(t, t->op->argv, t->c->faults[0], true);
     check_list(t);
     for (i = 1; i < MAX_FAULTS && t->c->faults[i]; i++)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -330,6 +331,69 @@ static void locks(void)
     end_all();
 }
 
+/* The next process that is made gets the number, if it is free. */
+static void next_pid(pid_t pid)
+{
+    FILE *f = fopen("/proc/sys/kernel/ns_last_pid", "we");
+
+    if (!f || fprintf(f, "%d", (int)pid - 1) < 0 || fclose(f))
+        abort();
+}
+
+/* A process that takes a lock, leaves the file to a child, and ends. */
+static pid_t leave_lock(pid_t *child_r)
+{
+    char *path = unit_path("left");
+    int out[2];
+    pid_t pid;
+
+    if (pipe(out))
+        abort();
+    pid = fork();
+    if (pid == 0) {
+        int fd = open(path, O_RDWR | O_CREAT, 0600);
+        pid_t child;
+
+        if (fd < 0 || flock(fd, LOCK_EX))
+            _exit(70);
+        child = fork();
+        if (child == 0)
+            for (;;)
+                pause();
+        _exit(write(out[1], &child, sizeof(child)) != sizeof(child));
+    }
+    if (pid < 0 || read(out[0], child_r, sizeof(*child_r)) !=
+        sizeof(*child_r) || waitpid(pid, NULL, 0) != pid)
+        abort();
+    close(out[0]);
+    close(out[1]);
+    free(path);
+    return pid;
+}
+
+/* A flock() is shown under the number of one that is long gone. */
+static void reused(void)
+{
+    struct err e = { 0 };
+    pid_t child, number = leave_lock(&child);
+    bool found;
+    int tries;
+
+    for (tries = 0; tries < 1000; tries++) {
+        next_pid(number);
+        if (start(&plain) == number)
+            break;
+        end_all();
+    }
+    check(tries < 1000, "a monitor with the number of one that has ended");
+    check_ok(monitor_hold(DOMID, "g1", &found, &e), &e,
+             "a lock that the number's last owner took");
+    check(found && stopped(number), "it is stopped");
+    check_ok(monitor_release(DOMID, "g1", &e), &e, "release");
+    end_all();
+    kill(child, SIGKILL);
+}
+
 static void others(void)
 {
     struct err e = { 0 };
@@ -403,6 +467,7 @@ int main(int argc, char **argv)
     lines();
     truncated();
     locks();
+    reused();
     others();
     ends();
     return unit_done();
