@@ -38,6 +38,7 @@ void cli_begin(struct cli *c, const char *command)
     memset(c, 0, sizeof(*c));
     c->command = command;
     c->env.root = STORE_ROOT;
+    c->out = stdout;
     cli_report_begin(c);
     snap_init(ctx);
     /* One clear line is ours; libxl's own are for -v. */
@@ -313,7 +314,7 @@ void cli_say(struct cli *c, const char *fmt, ...)
         return;
     cli_report_end(c);
     va_start(ap, fmt);
-    vprintf(fmt, ap);
+    vfprintf(c->out, fmt, ap);
     va_end(ap);
 }
 

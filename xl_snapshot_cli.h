@@ -30,6 +30,8 @@
 #ifndef XL_SNAPSHOT_CLI_H
 #define XL_SNAPSHOT_CLI_H
 
+#include <stdio.h>
+
 #include "snapshot/snapshot.h"
 
 #define CLI_MAX_OPTIONS 32
@@ -103,6 +105,7 @@ struct cli {
     char **words;               /* those that are no options, nwords */
     int nwords;
     bool quiet;
+    FILE *out;                  /* of its lines; stdout may have a tar */
     bool reads;                 /* changes nothing: syslog need not know */
     bool only_deleted;          /* of the verdicts: not what is kept */
     char *about;                /* for syslog: which snapshot, or NULL */

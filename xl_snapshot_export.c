@@ -4,12 +4,18 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libxl.h>
 
 #include "xl.h"
 #include "xl_snapshot.h"
 #include "xl_snapshot_cli.h"
+
+static bool is_stream(const struct snap_export *req)
+{
+    return !strcmp(req->dir, "-");
+}
 
 static int check(struct cli *c, const char *dir)
 {
@@ -30,10 +36,31 @@ static int read_compression(struct cli *c, const char *word, bool *plain)
     return cli_usage(c, "--compress takes none or zstd, not '%s'", word);
 }
 
+/* What goes with a tar on the standard output, which is not for words then. */
+static int check_stream(struct cli *c, const struct snap_export *req,
+                        const char *compress)
+{
+    if (req->since)
+        return cli_usage(c, "--since needs a directory beside the earlier "
+                         "one: a tar is always complete");
+    if (compress && !req->plain)
+        return cli_usage(c, "a tar has disks as raw files: compress the "
+                         "whole of it, and leave out --compress");
+    if (!dryrun_only && isatty(STDOUT_FILENO))
+        return cli_usage(c, "a tar is not for a terminal: redirect the "
+                         "output, or give a directory");
+    c->out = stderr;
+    return 0;
+}
+
 static int export(struct cli *c, const struct snap_export *req)
 {
+    const char *to = req->dir;
     struct snap_exported done;
     struct err e;
+
+    if (is_stream(req))
+        to = "the standard output";
 
     if (snap_export(&c->env, req, &done, &e)) {
         cli_hint_swapped(c, &e);
@@ -41,7 +68,7 @@ static int export(struct cli *c, const struct snap_export *req)
     }
     cli_about(c, req->name);
     cli_say(c, "Exported snapshot '%s' to %s: %s, %zu disk%s, %.1f MiB\n",
-            req->name, req->dir, req->no_memory ? "no memory" : "memory",
+            req->name, to, req->no_memory ? "no memory" : "memory",
             done.ndisks, done.ndisks == 1 ? "" : "s",
             (double)done.bytes / (1 << 20));
     return cli_end(c, SNAP_OK);
@@ -77,6 +104,8 @@ int main_snapshot_export(int argc, char **argv)
     req.domain = cli.words[0];
     req.name = cli.words[1];
     req.dir = cli.words[2];
+    if (is_stream(&req) && check_stream(&cli, &req, compress))
+        return SNAP_USAGE;
     return export(&cli, &req);
 }
 

@@ -165,9 +165,9 @@ int snap_view(const struct snap_env *env, const struct snap_view *req,
 
 struct snap_export {
     const char *domain, *name;
-    const char *dir;            /* the directory to be made */
-    const char *since;          /* an earlier export's, or NULL */
-    bool plain;                 /* no compression: raw images */
+    const char *dir;            /* to be made; "-": a tar to stdout instead */
+    const char *since;          /* an earlier export's, or NULL; not with "-" */
+    bool plain;                 /* no compression: raw images, as in a tar */
     bool no_memory;
     unsigned wait_s;
 };
@@ -178,8 +178,8 @@ struct snap_exported {
 };
 
 /*
- * Writes a snapshot to a directory of its own (doc/design.md 9), as the guest
- * runs on.  Deletions, reverts and merges into what it reads wait meanwhile.
+ * Writes a snapshot to a directory of its own, or a tar (doc/design.md 9), as the
+ * guest runs on.  Deletions, reverts and merges into what it reads wait meanwhile.
  */
 int snap_export(const struct snap_env *env, const struct snap_export *req,
                 struct snap_exported *r, struct err *e);

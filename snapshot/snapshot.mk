@@ -8,7 +8,7 @@ SNAPSHOT_SRCS = $(SNAPSHOT_CLI) \
 
 # pkg-config's names: libraries, and what is compiled in from its header.
 # libgcrypt has none in older releases.
-SNAPSHOT_PKGS = blkid json-c libnbd libzstd
+SNAPSHOT_PKGS = blkid json-c libarchive libnbd libzstd
 SNAPSHOT_HEADERS = libxxhash
 
 # -iquote: <sys/file.h> is still the C library's.

@@ -184,6 +184,14 @@ static bool is_hole(struct content *c, uint64_t offset, size_t len)
     return offset >= end;
 }
 
+/* Of the chunk that comes next. */
+static size_t next_len(const struct content *c)
+{
+    if (c->size - c->asked < CONTENT_CHUNK)
+        return (size_t)(c->size - c->asked);
+    return CONTENT_CHUNK;
+}
+
 static int ask(struct content *c, struct err *e)
 {
     while (c->n < DEPTH && c->asked < c->size) {
@@ -191,9 +199,7 @@ static int ask(struct content *c, struct err *e)
 
         if (look_ahead(c, e))
             return -1;
-        r->len = CONTENT_CHUNK;
-        if (c->size - c->asked < CONTENT_CHUNK)
-            r->len = (size_t)(c->size - c->asked);
+        r->len = next_len(c);
         r->zero = is_hole(c, c->asked, r->len);
         if (!r->zero)
             r->cookie = nbd_aio_pread(c->nbd, r->buf, r->len, c->asked,
@@ -236,6 +242,32 @@ int content_next(struct content *c, const void **data_r, size_t *len_r,
     *len_r = r->len;
     if (!r->zero && !all_zero(r->buf, r->len))
         *data_r = r->buf;
+    return 0;
+}
+
+int content_map(struct content *c,
+                void (*data)(void *arg, uint64_t offset, uint64_t len),
+                void *arg, struct err *e)
+{
+    uint64_t begin = 0;         /* of the data before this chunk */
+    size_t len;
+
+    for (c->asked = 0; c->asked < c->size; c->asked += len) {
+        len = next_len(c);
+        if (interrupt_pending())
+            return interrupt_error(e);
+        if (look_ahead(c, e))
+            return -1;
+        if (!is_hole(c, c->asked, len))
+            continue;
+        if (c->asked > begin)
+            data(arg, begin, c->asked - begin);
+        begin = c->asked + len;
+    }
+    if (c->asked > begin)
+        data(arg, begin, c->asked - begin);
+    c->asked = 0;
+    c->mapped = 0;
     return 0;
 }
 

@@ -30,6 +30,13 @@ uint64_t content_size(const struct content *c);
 /* *data_r is NULL for zeros, else good until the next call. */
 int content_next(struct content *c, const void **data_r, size_t *len_r,
                  struct err *e);
+/*
+ * Before the first of these: tells where there may be something else than zeros,
+ * in whole chunks and in order.
+ */
+int content_map(struct content *c,
+                void (*data)(void *arg, uint64_t offset, uint64_t len),
+                void *arg, struct err *e);
 void content_close(struct content *c);
 
 struct content_writer;

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
-/* Writes a snapshot to a directory that does not need the store. */
+/* Writes a snapshot to a directory or a tar that does not need the store. */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "disk/disk.h"
-#include "image/content.h"
-#include "image/image.h"
-#include "image/nbd.h"
 #include "memory/memory.h"
 #include "memory/place.h"
 #include "op/export_dir.h"
+#include "op/export_disk.h"
+#include "op/export_out.h"
 #include "op/exported.h"
 #include "op/reader.h"
 #include "op/serve.h"
@@ -27,9 +21,7 @@
 #include "store/meta.h"
 #include "store/store.h"
 #include "store/tree.h"
-#include "sys/digest.h"
 #include "sys/err.h"
-#include "sys/file.h"
 #include "sys/interrupt.h"
 #include "sys/mem.h"
 #include "sys/name.h"
@@ -39,7 +31,8 @@ struct export {
     const struct snap_env *env;
     const struct snap_export *req;
     struct manifest m;          /* with the snapshot */
-    struct export_dir dir;
+    struct export_out out;
+    bool plain;
     struct exported since;
     bool incremental;
     struct reader_mark mark;
@@ -51,53 +44,18 @@ struct export {
     uint64_t done, total;       /* bytes */
 };
 
-/* A disk on its way. */
-struct transfer {
-    struct export *x;
-    struct manifest_disk *d;
-    struct content *from;
-    struct content_writer *to;
-    struct nbd_server *server;  /* of the new image */
-    FILE *chunks, *earlier;     /* their sums: ours, and the earlier export's */
-    struct digest *sums;        /* of ours */
-    bool on_base;               /* the new image has a backing file */
-};
-
-/* A file that an export makes: its descriptor and what is in it. */
+/* The memory image on its way. */
 struct sink {
     struct export *x;
-    int fd;
-    const char *what;
-    struct digest *sum;
-    uint64_t size;
+    struct export_file file;
 };
 
-static void advance(struct export *x, uint64_t bytes)
+static void advance(void *arg, uint64_t bytes)
 {
+    struct export *x = arg;
+
     x->done += bytes;
     report_progress(x->env->rep, "export", x->done, x->total);
-}
-
-static int create_file(struct export *x, const char *name, struct err *e)
-{
-    int fd = openat(x->dir.fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-                    O_CLOEXEC, FILE_MODE);
-
-    if (fd < 0)
-        err_errno(e, "cannot make %s/%s", x->dir.building, name);
-    return fd;
-}
-
-/* The sum of a file that is on disk, for its record. */
-static int record_file(int fd, const char *what, struct manifest_file *f,
-                       struct err *e)
-{
-    unsigned char sum[DIGEST_LEN];
-
-    if (digest_file(fd, what, sum, &f->size, e))
-        return -1;
-    f->sha256 = digest_hex(sum);
-    return 0;
 }
 
 /*** The disks */
@@ -115,7 +73,7 @@ static int add_disk(struct export *x, const struct snapshot_disk *disk,
         earlier = manifest_find(&x->since.m, disk->vdev);
     d->vdev = mem_strdup(disk->vdev);
     d->incremental = earlier != NULL;
-    if (x->req->plain && !d->incremental)
+    if (x->plain && !d->incremental)
         d->format = mem_strdup("raw");
     else
         d->format = mem_strdup("qcow2");
@@ -141,264 +99,17 @@ static int add_disks(struct export *x, struct err *e)
     return 0;
 }
 
-/* QEMU writes compressed clusters as a whole: until the end the image has one. */
-static uint64_t padded(const struct manifest_disk *d)
+static int write_disk(struct export *x, struct manifest_disk *d,
+                      struct err *e)
 {
-    if (!strcmp(d->format, "raw"))
-        return d->virtual_size;
-    return (d->virtual_size + CONTENT_ALIGN - 1) / CONTENT_ALIGN *
-           CONTENT_ALIGN;
-}
-
-/* The earlier image as the new one names it. */
-static char *backing_name(const struct export *x,
-                          const struct manifest_disk *below)
-{
-    char *name = manifest_image_name(below);
-    char *path = mem_printf("%s/%s", x->m.since, name);
-
-    free(name);
-    return path;
-}
-
-static int make_image(struct export *x, struct manifest_disk *d,
-                      const char *path, struct err *e)
-{
-    const struct manifest_disk *below = NULL;
-    const char *args[16];
-    char *size = mem_printf("%" PRIu64, padded(d)), *backing = NULL;
-    size_t k = 0;
-    int rc;
-
-    args[k++] = "create";
-    args[k++] = "-q";
-    args[k++] = "-f";
-    args[k++] = d->format;
-    if (!strcmp(d->format, "qcow2") && !x->req->plain) {
-        args[k++] = "-o";
-        args[k++] = "compression_type=zstd";
-    }
-    if (d->incremental) {
-        below = manifest_find(&x->since.m, d->vdev);
-        backing = backing_name(x, below);
-        args[k++] = "-F";
-        args[k++] = below->format;
-        args[k++] = "-b";
-        args[k++] = backing;
-    }
-    args[k++] = "--";
-    args[k++] = path;
-    args[k++] = size;
-    args[k] = NULL;
-    rc = image_make(args, e);
-    free(backing);
-    free(size);
-    return rc;
-}
-
-static int resize_image(const struct manifest_disk *d, const char *path,
-                        struct err *e)
-{
-    char *size = mem_printf("%" PRIu64, d->virtual_size);
-    const char *args[] = { "resize", "-q", "-f", d->format, "--shrink", "--",
-                           path, size, NULL };
-    int rc = 0;
-
-    if (padded(d) != d->virtual_size)
-        rc = image_make(args, e);
-    free(size);
-    return rc;
-}
-
-/* Does the earlier export have the same here? */
-static bool is_known(struct transfer *t, const unsigned char *sum)
-{
-    unsigned char earlier[DIGEST_LEN];
-
-    if (!t->earlier || exported_next_chunk(t->earlier, earlier))
-        return false;
-    return !memcmp(earlier, sum, DIGEST_LEN);
-}
-
-static void sum_chunk(const void *data, size_t len, unsigned char *sum)
-{
-    static const char zeros[CONTENT_CHUNK];
-    static unsigned char of_zeros[DIGEST_LEN];
-    static size_t zeros_len;
-
-    if (data) {
-        digest_of(data, len, sum);
-        return;
-    }
-    if (zeros_len != len)
-        digest_of(zeros, len, of_zeros);
-    zeros_len = len;
-    memcpy(sum, of_zeros, DIGEST_LEN);
-}
-
-static int put_chunk(struct transfer *t, uint64_t offset, const void *data,
-                     size_t len, struct err *e)
-{
-    unsigned char sum[DIGEST_LEN];
-
-    sum_chunk(data, len, sum);
-    digest_add(t->sums, sum, DIGEST_LEN);
-    t->d->chunks.size += DIGEST_LEN;
-    if (fwrite(sum, DIGEST_LEN, 1, t->chunks) != 1)
-        return err_errno(e, "cannot write the checksums of disk %s",
-                         t->d->vdev);
-    if (is_known(t, sum) || (!data && !t->on_base))
-        return 0;
-    return content_put(t->to, offset, data, len, e);
-}
-
-static int put_chunks(struct transfer *t, struct err *e)
-{
-    uint64_t offset = 0;
-    const void *data;
-    size_t len;
-
-    for (;;) {
-        if (content_next(t->from, &data, &len, e))
-            return -1;
-        if (!len)
-            return content_flush(t->to, e);
-        if (put_chunk(t, offset, data, len, e))
-            return -1;
-        offset += len;
-        advance(t->x, len);
-    }
-}
-
-static int open_chunks(struct transfer *t, struct err *e)
-{
-    struct export *x = t->x;
-    char *name = manifest_chunks_name(t->d);
-    int fd = create_file(x, name, e);
-
-    free(name);
-    if (fd < 0)
-        return -1;
-    t->chunks = fdopen(fd, "w");
-    if (!t->chunks) {
-        close(fd);
-        return err_errno(e, "cannot write the checksums of disk %s",
-                         t->d->vdev);
-    }
-    if (digest_open(&t->sums, e))
-        return -1;
-    if (!t->d->incremental)
-        return 0;
-    t->on_base = true;
-    t->earlier = exported_chunks(&x->since,
-                                 manifest_find(&x->since.m, t->d->vdev), e);
-    return t->earlier ? 0 : -1;
-}
-
-static int close_chunks(struct transfer *t, struct err *e)
-{
-    unsigned char sum[DIGEST_LEN];
-    FILE *f = t->chunks;
-    int rc = 0;
-
-    t->chunks = NULL;
-    digest_end(t->sums, sum);
-    t->d->chunks.sha256 = digest_hex(sum);
-    if (fflush(f))
-        rc = err_errno(e, "cannot write the checksums of disk %s",
-                       t->d->vdev);
-    if (!rc)
-        rc = file_sync(fileno(f), "the checksums of a disk", e);
-    if (fclose(f) && !rc)
-        rc = err_errno(e, "cannot write the checksums of disk %s",
-                       t->d->vdev);
-    return rc;
-}
-
-static int open_target(struct transfer *t, const char *path, struct err *e)
-{
-    struct export *x = t->x;
-    struct nbd_image image = {
-        .path = path, .format = t->d->format, .target = true,
-        .compress = !x->req->plain,
+    const struct export_disk disk = {
+        .out = &x->out, .socket = x->serves[d - x->m.disks].socket,
+        .run = x->run, .plain = x->plain,
+        .since = x->incremental ? &x->since : NULL,
+        .since_path = x->m.since, .advance = advance, .arg = x,
     };
-    char *socket = mem_printf("%s/%s.target", x->run, t->d->vdev);
-    int rc = nbd_serve(&image, socket, &t->server, e);
 
-    if (!rc)
-        rc = content_write_open(socket, path, &t->to, e);
-    free(socket);
-    return rc;
-}
-
-static void close_transfer(struct transfer *t)
-{
-    content_close(t->from);
-    content_write_close(t->to);
-    t->from = NULL;
-    t->to = NULL;
-    nbd_end(t->server);
-    t->server = NULL;
-    if (t->chunks)
-        fclose(t->chunks);
-    if (t->earlier)
-        fclose(t->earlier);
-    t->chunks = NULL;
-    t->earlier = NULL;
-    digest_close(t->sums);
-    t->sums = NULL;
-}
-
-/* On disk, and as long as the disk; then it is known what it is. */
-static int settle_image(struct transfer *t, int fd, const char *path,
-                        struct err *e)
-{
-    struct stat st;
-
-    if (resize_image(t->d, path, e) || file_sync(fd, path, e))
-        return -1;
-    if (strcmp(t->d->format, "raw"))
-        return record_file(fd, path, &t->d->image, e);
-    if (fstat(fd, &st))
-        return err_errno(e, "cannot look at %s", path);
-    t->d->image.size = (uint64_t)st.st_size;
-    return 0;
-}
-
-static int transfer(struct transfer *t, const char *path, struct err *e)
-{
-    struct export *x = t->x;
-    const struct serve *from = &x->serves[t->d - x->m.disks];
-
-    if (content_open(from->socket, t->d->vdev, &t->from, e))
-        return -1;
-    t->d->virtual_size = content_size(t->from);
-    if (make_image(x, t->d, path, e) || open_chunks(t, e) ||
-        open_target(t, path, e) || put_chunks(t, e) || close_chunks(t, e))
-        return -1;
-    return 0;
-}
-
-static int export_disk(struct export *x, struct manifest_disk *d,
-                       struct err *e)
-{
-    struct transfer t = { .x = x, .d = d };
-    char *name = manifest_image_name(d);
-    char *path = mem_printf("%s/%s", x->dir.building, name);
-    int fd = create_file(x, name, e), rc = -1;
-
-    if (fd >= 0) {
-        rc = transfer(&t, path, e);
-        close_transfer(&t);
-        if (!rc)
-            rc = settle_image(&t, fd, path, e);
-        close(fd);
-    }
-    free(name);
-    free(path);
-    if (rc)
-        return err_wrap(e, "disk %s", d->vdev);
-    return 0;
+    return export_disk(&disk, d, e);
 }
 
 /*** The memory */
@@ -407,47 +118,24 @@ static int put_memory(void *arg, const void *data, size_t len, struct err *e)
 {
     struct sink *s = arg;
 
-    if (interrupt_pending())
-        return interrupt_error(e);
-    if (file_write_all(s->fd, data, len))
-        return err_errno(e, "cannot write %s", s->what);
-    digest_add(s->sum, data, len);
-    s->size += len;
+    if (export_file_put(&s->file, data, len, e))
+        return -1;
     advance(s->x, len);
     return 0;
 }
 
-static int write_memory(struct sink *s, struct err *e)
+static int write_memory(struct export *x, struct err *e)
 {
-    struct export *x = s->x;
-    unsigned char sum[DIGEST_LEN];
+    struct sink s = { .x = x };
+    int rc = export_file_open(&x->out, manifest_memory_name(&x->m),
+                              x->m.s.memory.stored_size, &s.file, e);
 
-    if (digest_open(&s->sum, e))
-        return -1;
-    if (memory_copy(x->memory_dir, &x->m.s, x->memory_what, put_memory, s,
-                    e) ||
-        file_sync(s->fd, s->what, e))
-        return -1;
-    digest_end(s->sum, sum);
-    x->m.memory.size = s->size;
-    x->m.memory.sha256 = digest_hex(sum);
-    return 0;
-}
-
-static int export_memory(struct export *x, struct err *e)
-{
-    const char *name = manifest_memory_name(&x->m);
-    char *what = mem_printf("%s/%s", x->dir.building, name);
-    struct sink s = { .x = x, .what = what };
-    int rc = -1;
-
-    s.fd = create_file(x, name, e);
-    if (s.fd >= 0) {
-        rc = write_memory(&s, e);
-        digest_close(s.sum);
-        close(s.fd);
-    }
-    free(what);
+    if (!rc)
+        rc = memory_copy(x->memory_dir, &x->m.s, x->memory_what, put_memory,
+                         &s, e);
+    if (!rc)
+        rc = export_file_end(&s.file, &x->m.memory, e);
+    export_file_close(&s.file);
     return rc;
 }
 
@@ -462,29 +150,34 @@ static int open_since(struct export *x, struct err *e)
     x->incremental = true;
     if (exported_check_chain(&x->since, 1, e))
         return -1;
-    x->m.since = export_dir_relative(&x->dir, x->since.path);
+    x->m.since = export_dir_relative(&x->out.dir, x->since.path);
     x->m.since_sha256 = mem_strdup(x->since.sha256);
     return 0;
 }
 
+/* One line: what goes to which file. */
+static void tell(const struct export *x, const char *what, const char *vdev,
+                 const char *name)
+{
+    char *place = export_out_place(&x->out, name);
+    char *line = mem_printf("write %s%s to %s", what, vdev, place);
+
+    x->env->plan(x->env->plan_arg, line);
+    free(line);
+    free(place);
+}
+
 static void tell_plan(const struct export *x)
 {
-    const struct snap_env *env = x->env;
-    char *line;
     size_t i;
 
-    if (!x->req->no_memory) {
-        line = mem_printf("write the memory to %s/%s", x->dir.path,
-                          manifest_memory_name(&x->m));
-        env->plan(env->plan_arg, line);
-        free(line);
-    }
+    if (!x->req->no_memory)
+        tell(x, "the memory", "", manifest_memory_name(&x->m));
     for (i = 0; i < x->m.ndisks; i++) {
-        line = mem_printf("write disk %s to %s/%s.%s", x->m.disks[i].vdev,
-                          x->dir.path, x->m.disks[i].vdev,
-                          x->m.disks[i].format);
-        env->plan(env->plan_arg, line);
-        free(line);
+        char *name = manifest_image_name(&x->m.disks[i]);
+
+        tell(x, "disk ", x->m.disks[i].vdev, name);
+        free(name);
     }
 }
 
@@ -530,27 +223,34 @@ static int begin(struct export *x, struct session *s, struct err *e)
     return 0;
 }
 
+static int write_manifest(struct export *x, struct err *e)
+{
+    char *text = manifest_text(&x->m);
+    struct export_file f;
+    int rc = export_file_open(&x->out, MANIFEST_FILE, strlen(text), &f, e);
+
+    if (!rc)
+        rc = export_file_put(&f, text, strlen(text), e);
+    if (!rc)
+        rc = export_file_end(&f, NULL, e);
+    export_file_close(&f);
+    free(text);
+    return rc;
+}
+
+/* The manifest is the last: a tar without it is refused. */
 static int write_all(struct export *x, struct err *e)
 {
-    char *what = mem_printf("%s/%s", x->dir.building, MANIFEST_FILE);
-    char *text = NULL;
     size_t i;
-    int rc = 0;
 
-    if (!x->req->no_memory)
-        rc = export_memory(x, e);
-    for (i = 0; !rc && i < x->m.ndisks; i++)
-        rc = export_disk(x, &x->m.disks[i], e);
-    if (!rc) {
-        text = manifest_text(&x->m);
-        rc = file_write_durable(x->dir.fd, MANIFEST_FILE, text, strlen(text),
-                                what, e);
-    }
-    free(text);
-    free(what);
-    if (rc)
+    if (!x->req->no_memory && write_memory(x, e))
         return -1;
-    return export_dir_commit(&x->dir, e);
+    for (i = 0; i < x->m.ndisks; i++)
+        if (write_disk(x, &x->m.disks[i], e))
+            return -1;
+    if (write_manifest(x, e))
+        return -1;
+    return export_out_commit(&x->out, e);
 }
 
 static void end(struct export *x)
@@ -571,7 +271,7 @@ static void end(struct export *x)
         reader_unmark(&x->mark);
     if (x->incremental)
         exported_close(&x->since);
-    export_dir_close(&x->dir);
+    export_out_close(&x->out);
     report_progress(x->env->rep, "export", 1, 1);
     manifest_free(&x->m);
 }
@@ -597,10 +297,11 @@ int snap_export(const struct snap_env *env, const struct snap_export *req,
     memset(r, 0, sizeof(*r));
     if (interrupt_catch(e) || name_check(req->name, e) ||
         session_domain_name(req->domain, &domain, e) ||
-        export_dir_open(req->dir, env->plan, &x.dir, e)) {
+        export_out_open(req->dir, env->plan, &x.out, e)) {
         free(domain);
         return -1;
     }
+    x.plain = req->plain || x.out.stream;
     if (!open_since(&x, e) &&
         !session_open(env, domain, false, false, req->wait_s, &s, e)) {
         rc = begin(&x, &s, e);

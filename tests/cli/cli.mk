@@ -1,7 +1,7 @@
 # The command line, on the fake host.
 
 CLI_TESTS = $(addprefix tests/cli/,line front options list completion manual \
-	examples foreign deep live view export share images shared stuck lines meanwhile \
+	examples foreign deep live view export export-tar share images shared stuck lines meanwhile \
 	hotplug block-rbd found traces)
 
 # For "make check-full", beside these.
