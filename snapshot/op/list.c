@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "disk/census.h"
 #include "memory/share.h"
 #include "op/session.h"
 #include "op/verify.h"
@@ -47,55 +48,36 @@ static void measure(struct store *st, struct tree_node *node)
     node->size_on_disk -= shared;
 }
 
-static bool has_disk_of(const struct domain *d, const struct tree *t)
+static void note_owner(const struct snap_env *env, const char *domain,
+                       const char *owner)
 {
-    size_t i, k, m;
-
-    for (i = 0; i < t->n; i++)
-        for (k = 0; k < t->nodes[i].s.ndisks; k++)
-            for (m = 0; m < d->ndisks; m++)
-                if (meta_disk_has_part(&t->nodes[i].s.disks[k]) &&
-                    !strcmp(t->nodes[i].s.disks[k].path, d->disks[m].path))
-                    return true;
-    return false;
-}
-
-/* A note if the snapshots of "other" are those of this domain's disks. */
-static void note_if_of(const struct snap_env *env, const struct domain *d,
-                       const char *other)
-{
-    struct err problems = { 0 };
-    struct err e;
-    struct tree t = { 0 };
-    struct store st;
-
-    if (store_open(&st, env->root, other, false, &e))
-        return;
-    if (st.fd >= 0 && !tree_load(&st, &t, &problems, &e) &&
-        has_disk_of(d, &t))
-        report_note(env->rep, "the disks of domain %s have snapshots under "
-                    "the name %s: see 'xl snapshot-list %s'; 'xl "
-                    "snapshot-recover --adopt=%s %s' takes them over",
-                    d->name, other, other, other, d->name);
-    tree_free(&t);
-    store_close(&st);
+    report_note(env->rep, "the disks of domain %s have snapshots under the "
+                "name %s: see 'xl snapshot-list %s'; 'xl snapshot-recover "
+                "--adopt=%s %s' takes them over", domain, owner, owner, owner,
+                domain);
 }
 
 /* A domain that was renamed, or made anew: where its snapshots may be. */
 static void note_elsewhere(const struct snap_env *env, const char *domain)
 {
+    const char *owner, *last = "";
+    struct census *c = NULL;
     struct domain d;
     struct err e;
-    char **names;
-    size_t n, i;
+    size_t i;
 
     if (domain_find(domain, &d, &e) <= 0)
         return;
-    if (!store_domains(env->root, &names, &n, &e)) {
-        for (i = 0; i < n; i++)
-            if (strcmp(names[i], domain))
-                note_if_of(env, &d, names[i]);
-        store_free_names(names, n);
+    if (!census_read(env->root, domain, &c, &e)) {
+        for (i = 0; i < d.ndisks; i++) {
+            owner = d.disks[i].cdrom ? NULL :
+                    census_former_owner(c, &d.disks[i]);
+            if (!owner || !strcmp(owner, last))
+                continue;
+            note_owner(env, domain, owner);
+            last = owner;
+        }
+        census_free(c);
     }
     domain_free(&d);
 }
