@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "image/content.h"
@@ -27,8 +27,10 @@ struct transfer {
     const struct export_disk *x;
     struct manifest_disk *d;
     struct content *from;
+    /* Of a new image: a raw file, or what is behind the server. */
+    int fd;
     struct content_writer *to;
-    struct nbd_server *server;  /* of the new image */
+    struct nbd_server *server;
     FILE *earlier;              /* the sums of the earlier export */
     unsigned char (*sums)[DIGEST_LEN];
     struct tar_range *data;     /* of a member: where it has no holes */
@@ -38,8 +40,6 @@ struct transfer {
 /* QEMU writes compressed clusters as a whole: until the end the image has one. */
 static uint64_t padded(const struct manifest_disk *d)
 {
-    if (!strcmp(d->format, "raw"))
-        return d->virtual_size;
     return (d->virtual_size + CONTENT_ALIGN - 1) / CONTENT_ALIGN *
            CONTENT_ALIGN;
 }
@@ -67,7 +67,7 @@ static int make_image(struct transfer *t, const char *path, struct err *e)
     args[k++] = "-q";
     args[k++] = "-f";
     args[k++] = d->format;
-    if (!strcmp(d->format, "qcow2") && !t->x->plain) {
+    if (!t->x->plain) {
         args[k++] = "-o";
         args[k++] = "compression_type=zstd";
     }
@@ -171,12 +171,22 @@ static int put_member(struct transfer *t, uint64_t offset, const void *data,
 
 /*** An image in the directory */
 
+static bool is_raw(const struct manifest_disk *d)
+{
+    return !strcmp(d->format, "raw");
+}
+
 static int put_image(struct transfer *t, uint64_t offset, const void *data,
                      size_t len, const unsigned char *sum, struct err *e)
 {
     if (is_known(t, sum) || (!data && !t->d->incremental))
         return 0;
-    return content_put(t->to, offset, data, len, e);
+    if (t->to)
+        return content_put(t->to, offset, data, len, e);
+    if (lseek(t->fd, (off_t)offset, SEEK_SET) < 0 ||
+        file_write_all(t->fd, data, len))
+        return err_errno(e, "cannot write %s.%s", t->d->vdev, t->d->format);
+    return 0;
 }
 
 /*** Either */
@@ -196,10 +206,10 @@ static int put_chunks(struct transfer *t, struct err *e)
         if (!len)
             return 0;
         sum_chunk(data, len, sum);
-        if (t->to)
-            rc = put_image(t, offset, data, len, sum, e);
-        else
+        if (t->x->out->stream)
             rc = put_member(t, offset, data, len, e);
+        else
+            rc = put_image(t, offset, data, len, sum, e);
         if (rc)
             return -1;
         offset += len;
@@ -271,24 +281,27 @@ static void close_transfer(struct transfer *t)
 }
 
 /* On disk, and as long as the disk; then it is known what it is. */
-static int settle_image(struct transfer *t, int fd, const char *path,
-                        struct err *e)
+static int settle_image(struct transfer *t, const char *path, struct err *e)
 {
     unsigned char sum[DIGEST_LEN];
-    struct stat st;
 
-    if (resize_image(t->d, path, e) || file_sync(fd, path, e))
-        return -1;
-    if (!strcmp(t->d->format, "raw")) {
-        if (fstat(fd, &st))
-            return err_errno(e, "cannot look at %s", path);
-        t->d->image.size = (uint64_t)st.st_size;
-        return 0;
+    if (is_raw(t->d)) {
+        t->d->image.size = t->d->virtual_size;
+        return file_sync(t->fd, path, e);
     }
-    if (digest_file(fd, path, sum, &t->d->image.size, e))
+    if (resize_image(t->d, path, e) || file_sync(t->fd, path, e))
+        return -1;
+    if (digest_file(t->fd, path, sum, &t->d->image.size, e))
         return -1;
     t->d->image.sha256 = digest_hex(sum);
     return 0;
+}
+
+static int fill_raw(struct transfer *t, const char *path, struct err *e)
+{
+    if (ftruncate(t->fd, (off_t)t->d->virtual_size))
+        return err_errno(e, "cannot write %s", path);
+    return put_chunks(t, e);
 }
 
 static int fill_image(struct transfer *t, const char *path, struct err *e)
@@ -311,14 +324,18 @@ static int write_image(struct transfer *t, struct err *e)
     struct export_out *out = t->x->out;
     char *name = manifest_image_name(t->d);
     char *path = mem_printf("%s/%s", out->dir.building, name);
-    int fd = export_out_create(out, name, e), rc = -1;
+    int rc = -1;
 
-    if (fd >= 0) {
-        rc = fill_image(t, path, e);
+    t->fd = export_out_create(out, name, e);
+    if (t->fd >= 0) {
+        if (is_raw(t->d))
+            rc = fill_raw(t, path, e);
+        else
+            rc = fill_image(t, path, e);
         close_transfer(t);      /* the server has to let go of it */
         if (!rc)
-            rc = settle_image(t, fd, path, e);
-        close(fd);
+            rc = settle_image(t, path, e);
+        close(t->fd);
     }
     free(name);
     free(path);

@@ -3,10 +3,12 @@
 /* Writes a tar to a pipe or a file. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@
 #include "sys/mem.h"
 #include "sys/tar.h"
 
-#define BLOCK (1 << 16)         /* bytes that libarchive gathers */
+#define BLOCK (1 << 20)         /* bytes that libarchive gathers */
 #define SECTOR 512
 #define MEMBER_MODE 0600
 
@@ -29,6 +31,7 @@ struct tar {
     char *what;
     int fd;
     bool is_file;
+    int pipe_size;              /* bytes; -1: it is no pipe */
     bool ended;
     bool failed;                /* with the error of the write that did */
     struct err e;
@@ -59,12 +62,20 @@ static int await_room(struct tar *t, struct err *e)
     return 0;
 }
 
-/* A pipe with room is sure to have so much, and to take more would block. */
+/*
+ * What it is sure to take without blocking, if it takes anything: an empty pipe
+ * all that it holds, others no more than this.
+ */
 static size_t at_once(const struct tar *t, size_t len)
 {
-    if (t->is_file || len < PIPE_BUF)
+    size_t room = PIPE_BUF;
+    int queued;
+
+    if (t->is_file)
         return len;
-    return PIPE_BUF;
+    if (t->pipe_size > 0 && !ioctl(t->fd, FIONREAD, &queued) && !queued)
+        room = (size_t)t->pipe_size;
+    return len < room ? len : room;
 }
 
 static la_ssize_t write_some(struct archive *a, void *arg, const void *buf,
@@ -105,6 +116,9 @@ int tar_open(int fd, const char *what, struct tar **t_r, struct err *e)
     if (fstat(fd, &st))
         return err_errno(e, "cannot look at %s", what);
     t->is_file = S_ISREG(st.st_mode);
+    /* A larger one is faster, and not ours to have if it is refused. */
+    (void)fcntl(fd, F_SETPIPE_SZ, BLOCK);
+    t->pipe_size = fcntl(fd, F_GETPIPE_SZ);
     if (archive_write_set_format_pax_restricted(t->a) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(t->a, BLOCK) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(t->a, SECTOR) != ARCHIVE_OK ||
@@ -147,7 +161,7 @@ int tar_begin(struct tar *t, const char *name, uint64_t size,
 
 int tar_put(struct tar *t, const void *data, size_t len, struct err *e)
 {
-    static const char zeros[BLOCK];
+    static const char zeros[1 << 16];
     const char *at = data;
 
     while (len) {
