@@ -31,26 +31,22 @@ static int compare(struct check *c, struct content *from, FILE *chunks,
                    const char *path, struct err *e)
 {
     unsigned char want[DIGEST_LEN], sum[DIGEST_LEN];
-    char *zeros = mem_zalloc(CONTENT_CHUNK, 1);
     const void *data;
     uint64_t offset = 0;
     size_t len;
     int rc;
 
     while (!(rc = content_next(from, &data, &len, e)) && len) {
-        digest_of(data ? data : zeros, len, sum);
+        exported_sum_chunk(data, len, sum);
         if (exported_next_chunk(chunks, want) ||
-            memcmp(sum, want, DIGEST_LEN)) {
-            rc = err_set(e, SNAP_FAILED, "%s gives other bytes at %" PRIu64
-                         " MiB than the snapshot had: the export is damaged",
-                         path, offset / CONTENT_CHUNK);
-            break;
-        }
+            memcmp(sum, want, DIGEST_LEN))
+            return err_set(e, SNAP_FAILED, "%s gives other bytes at %" PRIu64
+                           " MiB than the snapshot had: the export is damaged",
+                           path, offset / CONTENT_CHUNK);
         offset += len;
         c->done += len;
         report_progress(c->env->rep, "check", c->done, c->total);
     }
-    free(zeros);
     return rc;
 }
 

@@ -113,22 +113,6 @@ static bool is_known(struct transfer *t, const unsigned char *sum)
     return !memcmp(earlier, sum, DIGEST_LEN);
 }
 
-static void sum_chunk(const void *data, size_t len, unsigned char *sum)
-{
-    static const char zeros[CONTENT_CHUNK];
-    static unsigned char of_zeros[DIGEST_LEN];
-    static size_t zeros_len;
-
-    if (data) {
-        digest_of(data, len, sum);
-        return;
-    }
-    if (zeros_len != len)
-        digest_of(zeros, len, of_zeros);
-    zeros_len = len;
-    memcpy(sum, of_zeros, DIGEST_LEN);
-}
-
 /*** A member of a tar */
 
 static bool has_data(struct transfer *t, uint64_t offset)
@@ -150,7 +134,10 @@ static void add_data(void *arg, uint64_t offset, uint64_t len)
 static int begin_member(struct transfer *t, struct err *e)
 {
     char *name = manifest_image_name(t->d);
-    int rc = content_map(t->from, add_data, t, e);
+    int rc;
+
+    t->data = mem_zalloc(1, sizeof(*t->data));  /* it may be one hole */
+    rc = content_map(t->from, add_data, t, e);
 
     if (!rc)
         rc = tar_begin(t->x->out->tar, name, t->d->virtual_size,
@@ -205,7 +192,7 @@ static int put_chunks(struct transfer *t, struct err *e)
             return -1;
         if (!len)
             return 0;
-        sum_chunk(data, len, sum);
+        exported_sum_chunk(data, len, sum);
         if (t->x->out->stream)
             rc = put_member(t, offset, data, len, e);
         else

@@ -291,6 +291,22 @@ int exported_next_chunk(FILE *chunks, unsigned char *sum)
     return fread(sum, DIGEST_LEN, 1, chunks) == 1 ? 0 : -1;
 }
 
+void exported_sum_chunk(const void *data, size_t len, unsigned char *sum)
+{
+    static const char zeros[CONTENT_CHUNK];
+    static unsigned char of_zeros[DIGEST_LEN];
+    static size_t zeros_len;
+
+    if (data) {
+        digest_of(data, len, sum);
+        return;
+    }
+    if (zeros_len != len)
+        digest_of(zeros, len, of_zeros);
+    zeros_len = len;
+    memcpy(sum, of_zeros, DIGEST_LEN);
+}
+
 /*
  * Local variables:
  * mode: C

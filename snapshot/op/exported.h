@@ -40,6 +40,8 @@ FILE *exported_chunks(const struct exported *x,
                       const struct manifest_disk *d, struct err *e);
 /* The next of them, DIGEST_LEN bytes; -1 if there is none. */
 int exported_next_chunk(FILE *chunks, unsigned char *sum);
+/* The sum of a chunk; data NULL: zeros.  After a digest_open(), as digest_of(). */
+void exported_sum_chunk(const void *data, size_t len, unsigned char *sum);
 
 #endif
 
