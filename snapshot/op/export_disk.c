@@ -138,7 +138,6 @@ static int begin_member(struct transfer *t, struct err *e)
 
     t->data = mem_zalloc(1, sizeof(*t->data));  /* it may be one hole */
     rc = content_map(t->from, add_data, t, e);
-
     if (!rc)
         rc = tar_begin(t->x->out->tar, name, t->d->virtual_size,
                        t->data, t->ndata, e);

@@ -4,7 +4,8 @@
  * A tar (pax) on a descriptor, by libarchive.  A signal (interrupt.h) ends a
  * write that nobody reads.
  * Calling sequence: tar_open(); for each member tar_begin() and tar_put() for
- * all of its bytes; tar_end(), without which the tar has no end; tar_close().
+ * all of its bytes; tar_end(), without which the tar has no end; tar_close(),
+ * also after a failure of any of these.
  */
 
 #ifndef SNAPSHOT_TAR_H
