@@ -150,8 +150,8 @@ static int put_member(struct transfer *t, uint64_t offset, const void *data,
                       size_t len, struct err *e)
 {
     if (data && !has_data(t, offset))
-        return err_set(e, SNAP_FAILED, "its content changes while it is "
-                       "read, at %" PRIu64, offset);
+        return err_set(e, SNAP_FAILED, "its content changed while it was "
+                       "read, at byte %" PRIu64 ": try again", offset);
     return tar_put(t->x->out->tar, data, len, e);
 }
 

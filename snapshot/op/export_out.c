@@ -20,16 +20,20 @@
 #define STREAM_NAME "the tar to the standard output"
 
 /*
- * One that was closed is the first file that we have opened: that has the flag,
- * and what a shell gives has not.
+ * One that was closed is the first file that we have opened, which has
+ * FD_CLOEXEC; an inherited descriptor never has.
  */
 static int open_stream(struct export_out *o, struct err *e)
 {
     int flags = fcntl(STDOUT_FILENO, F_GETFD);
+    int mode = fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE;
 
     if (flags < 0 || (flags & FD_CLOEXEC))
         return err_set(e, SNAP_FAILED, "the standard output is closed: "
                        "redirect it to where the tar is to go");
+    if (mode == O_RDONLY)
+        return err_set(e, SNAP_FAILED, "the standard output is not open for "
+                       "writing: redirect it to where the tar is to go");
     return tar_open(STDOUT_FILENO, STREAM_NAME, &o->tar, e);
 }
 

@@ -30,7 +30,7 @@ struct tar {
     struct archive *a;
     char *what;
     int fd;
-    bool is_file;
+    bool is_storage;            /* a file or a block device */
     int pipe_size;              /* bytes; -1: it is no pipe */
     bool ended;
     bool failed;                /* with the error of the write that did */
@@ -63,43 +63,52 @@ static int await_room(struct tar *t, struct err *e)
 }
 
 /*
- * What it is sure to take without blocking, if it takes anything: an empty pipe
- * all that it holds, others no more than this.
+ * How much a write takes without blocking once poll() says that there is room:
+ * an empty pipe its whole size, anything else but storage at least PIPE_BUF.
  */
 static size_t at_once(const struct tar *t, size_t len)
 {
     size_t room = PIPE_BUF;
     int queued;
 
-    if (t->is_file)
+    if (t->is_storage)
         return len;
     if (t->pipe_size > 0 && !ioctl(t->fd, FIONREAD, &queued) && !queued)
         room = (size_t)t->pipe_size;
     return len < room ? len : room;
 }
 
-static la_ssize_t write_some(struct archive *a, void *arg, const void *buf,
-                             size_t len)
+static int write_all(struct tar *t, const char *at, size_t len, struct err *e)
+{
+    while (len) {
+        ssize_t n;
+
+        if (await_room(t, e))
+            return -1;
+        n = write(t->fd, at, at_once(t, len));
+        if (n == 0)
+            return err_set(e, SNAP_FAILED, "%s takes nothing", t->what);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return err_errno(e, "cannot write %s", t->what);
+        if (n < 0)
+            continue;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* All of it: before 3.5.2 libarchive took a part for the whole at the end. */
+static la_ssize_t write_block(struct archive *a, void *arg, const void *buf,
+                              size_t len)
 {
     struct tar *t = arg;
-    ssize_t n = -1;
 
+    if (!write_all(t, buf, len, &t->e))
+        return (la_ssize_t)len;
     t->failed = true;
-    while (n < 0) {
-        if (await_room(t, &t->e))
-            break;
-        n = write(t->fd, buf, at_once(t, len));
-        if (n < 0 && errno != EINTR && errno != EAGAIN) {
-            err_errno(&t->e, "cannot write %s", t->what);
-            break;
-        }
-    }
-    if (n < 0) {
-        archive_set_error(a, EIO, "%s", t->e.text);
-        return -1;
-    }
-    t->failed = false;
-    return n;
+    archive_set_error(a, EIO, "%s", t->e.text);
+    return -1;
 }
 
 int tar_open(int fd, const char *what, struct tar **t_r, struct err *e)
@@ -115,14 +124,14 @@ int tar_open(int fd, const char *what, struct tar **t_r, struct err *e)
         return err_set(e, SNAP_FAILED, "cannot write %s: no memory", what);
     if (fstat(fd, &st))
         return err_errno(e, "cannot look at %s", what);
-    t->is_file = S_ISREG(st.st_mode);
+    t->is_storage = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
     /* A larger one is faster, and not ours to have if it is refused. */
     (void)fcntl(fd, F_SETPIPE_SZ, BLOCK);
     t->pipe_size = fcntl(fd, F_GETPIPE_SZ);
     if (archive_write_set_format_pax_restricted(t->a) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(t->a, BLOCK) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(t->a, SECTOR) != ARCHIVE_OK ||
-        archive_write_open(t->a, t, NULL, write_some, NULL) != ARCHIVE_OK)
+        archive_write_open(t->a, t, NULL, write_block, NULL) != ARCHIVE_OK)
         return failed(t, e);
     return 0;
 }
@@ -135,7 +144,7 @@ static void add_ranges(struct archive_entry *entry, uint64_t size,
     for (i = 0; i < n; i++)
         archive_entry_sparse_add_entry(entry, (int64_t)data[i].offset,
                                        (int64_t)data[i].len);
-    /* Without any it would be one without holes. */
+    /* Without any range libarchive takes the member for one without holes. */
     if (data && !n && size > SECTOR)
         archive_entry_sparse_add_entry(entry, 0, SECTOR);
 }
@@ -188,7 +197,7 @@ int tar_end(struct tar *t, struct err *e)
     t->ended = true;
     if (archive_write_close(t->a) != ARCHIVE_OK)
         return failed(t, e);
-    return t->is_file ? file_sync(t->fd, t->what, e) : 0;
+    return t->is_storage ? file_sync(t->fd, t->what, e) : 0;
 }
 
 void tar_close(struct tar *t)

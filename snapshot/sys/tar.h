@@ -30,7 +30,7 @@ int tar_begin(struct tar *t, const char *name, uint64_t size,
               const struct tar_range *data, size_t n, struct err *e);
 /* The next bytes of the member, its holes too; data NULL: zeros. */
 int tar_put(struct tar *t, const void *data, size_t len, struct err *e);
-/* All is written, and on disk if it is a file. */
+/* All is written, and on disk if it is a file or a block device. */
 int tar_end(struct tar *t, struct err *e);
 void tar_close(struct tar *t);
 

@@ -342,10 +342,12 @@ static int holds_lock(pid_t pid, bool *yes_r, struct err *e)
         char file[sizeof("fdinfo/") + sizeof(de->d_name)];
         FILE *f;
 
+        if (de->d_name[0] == '.')
+            continue;
         snprintf(file, sizeof(file), "fdinfo/%s", de->d_name);
         f = open_proc(pid, file);
         if (!f)
-            continue;           /* "..", or closed meanwhile */
+            continue;           /* closed meanwhile */
         *yes_r = says_lock(f, pid, false);
         fclose(f);
     }
