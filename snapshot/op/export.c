@@ -200,7 +200,9 @@ static int open_sources(struct export *x, struct session *s, struct err *e)
     for (i = 0; i < x->m.ndisks; i++) {
         const struct snapshot_disk *disk = x->serves[i].disk;
 
-        if (serve_open(&x->serves[i], disk, x->run, NULL, false, e))
+        if (serve_open(&x->serves[i], disk, x->run, NULL, false, e) ||
+            export_out_spares(&x->out, disk->path, e) ||
+            export_out_spares(&x->out, x->serves[i].source.path, e))
             return -1;
         x->total += x->serves[i].source.size;
     }

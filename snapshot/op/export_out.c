@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "image/layer.h"
 #include "op/export_dir.h"
 #include "op/export_out.h"
 #include "store/store.h"
@@ -17,6 +18,7 @@
 #include "sys/mem.h"
 #include "sys/tar.h"
 
+#define STREAM_PATH "/proc/self/fd/1"
 #define STREAM_NAME "the tar to the standard output"
 
 /*
@@ -72,6 +74,22 @@ char *export_out_place(const struct export_out *o, const char *name)
     return mem_printf("%s/%s", o->dir.path, name);
 }
 
+int export_out_spares(const struct export_out *o, const char *path,
+                      struct err *e)
+{
+    bool same;
+
+    /* What has no path is no file, as Ceph's images. */
+    if (!o->stream || path[0] != '/')
+        return 0;
+    if (layer_is_same(STREAM_PATH, path, &same, e))
+        return -1;
+    if (same)
+        return err_set(e, SNAP_FAILED, "the standard output is %s, which the "
+                       "snapshot needs: send the tar somewhere else", path);
+    return 0;
+}
+
 int export_out_create(struct export_out *o, const char *name, struct err *e)
 {
     int fd = openat(o->dir.fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
@@ -87,6 +105,7 @@ int export_file_open(struct export_out *o, const char *name, uint64_t size,
 {
     memset(f, 0, sizeof(*f));
     f->out = o;
+    f->want = size;
     f->fd = -1;
     if (digest_open(&f->sum, e))
         return -1;
@@ -120,6 +139,10 @@ int export_file_end(struct export_file *f, struct manifest_file *record,
 {
     unsigned char sum[DIGEST_LEN];
 
+    /* A tar would have zeros for the rest. */
+    if (f->size != f->want)
+        return err_set(e, SNAP_FAILED, "cannot write %s: a file is shorter "
+                       "than was said", f->what);
     if (!f->out->stream && file_sync(f->fd, f->what, e))
         return -1;
     if (!record)

@@ -32,13 +32,20 @@ void export_out_close(struct export_out *o);
 /* What a plan calls a file of it; the caller's to free. */
 char *export_out_place(const struct export_out *o, const char *name);
 
+/*
+ * -1 if the tar would be written into the file or device at path, which is not a
+ * matter of how its path is spelled.
+ */
+int export_out_spares(const struct export_out *o, const char *path,
+                      struct err *e);
+
 /* A file that is written from its first byte to its last. */
 struct export_file {
     struct export_out *out;
     char *what;
     int fd;
     struct digest *sum;
-    uint64_t size;
+    uint64_t size, want;        /* bytes so far, and in the end */
 };
 
 /*
