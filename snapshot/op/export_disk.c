@@ -2,23 +2,19 @@
 
 /* Writes a disk of a snapshot to an export. */
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "image/content.h"
-#include "image/image.h"
-#include "image/nbd.h"
+#include "image/target.h"
 #include "op/export_disk.h"
 #include "op/export_out.h"
 #include "op/exported.h"
 #include "store/manifest.h"
 #include "sys/digest.h"
 #include "sys/err.h"
-#include "sys/file.h"
 #include "sys/mem.h"
 #include "sys/tar.h"
 
@@ -27,22 +23,12 @@ struct transfer {
     const struct export_disk *x;
     struct manifest_disk *d;
     struct content *from;
-    /* Of a new image: a raw file, or what is behind the server. */
-    int fd;
-    struct content_writer *to;
-    struct nbd_server *server;
+    struct target *to;          /* of a new image */
     FILE *earlier;              /* the sums of the earlier export */
     unsigned char (*sums)[DIGEST_LEN];
     struct tar_range *data;     /* of a member: where it has no holes */
     size_t ndata, at;
 };
-
-/* QEMU writes compressed clusters as a whole: until the end the image has one. */
-static uint64_t padded(const struct manifest_disk *d)
-{
-    return (d->virtual_size + CONTENT_ALIGN - 1) / CONTENT_ALIGN *
-           CONTENT_ALIGN;
-}
 
 /* The earlier image as the new one names it. */
 static char *backing_name(const struct export_disk *x,
@@ -53,54 +39,6 @@ static char *backing_name(const struct export_disk *x,
 
     free(name);
     return path;
-}
-
-static int make_image(struct transfer *t, const char *path, struct err *e)
-{
-    const struct manifest_disk *d = t->d, *below = NULL;
-    const char *args[16];
-    char *size = mem_printf("%" PRIu64, padded(d)), *backing = NULL;
-    size_t k = 0;
-    int rc;
-
-    args[k++] = "create";
-    args[k++] = "-q";
-    args[k++] = "-f";
-    args[k++] = d->format;
-    if (!t->x->plain) {
-        args[k++] = "-o";
-        args[k++] = "compression_type=zstd";
-    }
-    if (d->incremental) {
-        below = manifest_find(&t->x->since->m, d->vdev);
-        backing = backing_name(t->x, below);
-        args[k++] = "-F";
-        args[k++] = below->format;
-        args[k++] = "-b";
-        args[k++] = backing;
-    }
-    args[k++] = "--";
-    args[k++] = path;
-    args[k++] = size;
-    args[k] = NULL;
-    rc = image_make(args, e);
-    free(backing);
-    free(size);
-    return rc;
-}
-
-static int resize_image(const struct manifest_disk *d, const char *path,
-                        struct err *e)
-{
-    char *size = mem_printf("%" PRIu64, d->virtual_size);
-    const char *args[] = { "resize", "-q", "-f", d->format, "--shrink", "--",
-                           path, size, NULL };
-    int rc = 0;
-
-    if (padded(d) != d->virtual_size)
-        rc = image_make(args, e);
-    free(size);
-    return rc;
 }
 
 /* Does the earlier export have the same here? */
@@ -165,14 +103,9 @@ static bool is_raw(const struct manifest_disk *d)
 static int put_image(struct transfer *t, uint64_t offset, const void *data,
                      size_t len, const unsigned char *sum, struct err *e)
 {
-    if (is_known(t, sum) || (!data && !t->d->incremental))
+    if (is_known(t, sum))
         return 0;
-    if (t->to)
-        return content_put(t->to, offset, data, len, e);
-    if (lseek(t->fd, (off_t)offset, SEEK_SET) < 0 ||
-        file_write_all(t->fd, data, len))
-        return err_errno(e, "cannot write %s.%s", t->d->vdev, t->d->format);
-    return 0;
+    return target_put(t->to, offset, data, len, e);
 }
 
 /*** Either */
@@ -237,72 +170,63 @@ static int open_source(struct transfer *t, struct err *e)
     return 0;
 }
 
-static int open_target(struct transfer *t, const char *path, struct err *e)
-{
-    const struct export_disk *x = t->x;
-    struct nbd_image image = {
-        .path = path, .format = t->d->format, .target = true,
-        .compress = !x->plain,
-    };
-    char *socket = mem_printf("%s/%s.target", x->run, t->d->vdev);
-    int rc = nbd_serve(&image, socket, &t->server, e);
-
-    if (!rc)
-        rc = content_write_open(socket, path, &t->to, e);
-    free(socket);
-    return rc;
-}
-
 static void close_transfer(struct transfer *t)
 {
     content_close(t->from);
-    content_write_close(t->to);
+    target_close(t->to);
     t->from = NULL;
     t->to = NULL;
-    nbd_end(t->server);
-    t->server = NULL;
     if (t->earlier)
         fclose(t->earlier);
     t->earlier = NULL;
 }
 
-/* On disk, and as long as the disk; then it is known what it is. */
-static int settle_image(struct transfer *t, const char *path, struct err *e)
+/* What it is, now that nothing changes it any more. */
+static int measure(struct transfer *t, int fd, const char *path,
+                   struct err *e)
 {
     unsigned char sum[DIGEST_LEN];
 
     if (is_raw(t->d)) {
         t->d->image.size = t->d->virtual_size;
-        return file_sync(t->fd, path, e);
+        return 0;
     }
-    if (resize_image(t->d, path, e) || file_sync(t->fd, path, e))
-        return -1;
-    if (digest_file(t->fd, path, sum, &t->d->image.size, e))
+    if (digest_file(fd, path, sum, &t->d->image.size, e))
         return -1;
     t->d->image.sha256 = digest_hex(sum);
     return 0;
 }
 
-static int fill_raw(struct transfer *t, const char *path, struct err *e)
+static int fill(struct transfer *t, const struct target_image *image,
+                struct err *e)
 {
-    if (ftruncate(t->fd, (off_t)t->d->virtual_size))
-        return err_errno(e, "cannot write %s", path);
-    return put_chunks(t, e);
+    char *socket = mem_printf("%s/%s.target", t->x->run, t->d->vdev);
+    int rc = target_open(image, socket, &t->to, e);
+
+    if (!rc)
+        rc = put_chunks(t, e);
+    if (!rc)
+        rc = target_end(t->to, e);
+    free(socket);
+    return rc;
 }
 
-static int fill_image(struct transfer *t, const char *path, struct err *e)
+/* On what the earlier export has, and only what that has not. */
+static int fill_increment(struct transfer *t, struct target_image *image,
+                          struct err *e)
 {
-    if (t->d->incremental) {
-        t->earlier = exported_chunks(t->x->since,
-                                     manifest_find(&t->x->since->m,
-                                                   t->d->vdev), e);
-        if (!t->earlier)
-            return -1;
-    }
-    if (make_image(t, path, e) || open_target(t, path, e) ||
-        put_chunks(t, e) || content_flush(t->to, e))
-        return -1;
-    return 0;
+    const struct manifest_disk *below = manifest_find(&t->x->since->m,
+                                                      t->d->vdev);
+    char *backing = backing_name(t->x, below);
+    int rc = -1;
+
+    image->backing = backing;
+    image->backing_format = below->format;
+    t->earlier = exported_chunks(t->x->since, below, e);
+    if (t->earlier)
+        rc = fill(t, image, e);
+    free(backing);
+    return rc;
 }
 
 static int write_image(struct transfer *t, struct err *e)
@@ -310,18 +234,21 @@ static int write_image(struct transfer *t, struct err *e)
     struct export_out *out = t->x->out;
     char *name = manifest_image_name(t->d);
     char *path = mem_printf("%s/%s", out->dir.building, name);
+    struct target_image image = {
+        .path = path, .format = t->d->format, .size = t->d->virtual_size,
+        .compress = !t->x->plain, .fd = export_out_create(out, name, e),
+    };
     int rc = -1;
 
-    t->fd = export_out_create(out, name, e);
-    if (t->fd >= 0) {
-        if (is_raw(t->d))
-            rc = fill_raw(t, path, e);
+    if (image.fd >= 0) {
+        if (t->d->incremental)
+            rc = fill_increment(t, &image, e);
         else
-            rc = fill_image(t, path, e);
-        close_transfer(t);      /* the server has to let go of it */
+            rc = fill(t, &image, e);
+        close_transfer(t);
         if (!rc)
-            rc = settle_image(t, path, e);
-        close(t->fd);
+            rc = measure(t, image.fd, path, e);
+        close(image.fd);
     }
     free(name);
     free(path);
