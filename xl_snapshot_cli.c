@@ -98,6 +98,19 @@ static int parse_age(const char *arg, uint64_t *seconds_r)
     return 0;
 }
 
+static int take_item(struct cli *c, const struct cli_option *o,
+                     const char *arg)
+{
+    struct cli_list *list = o->to.list;
+
+    if (list->n < CLI_MAX_LIST) {
+        list->p[list->n++] = arg;
+        return 0;
+    }
+    cli_usage(c, "more than %d times --%s", CLI_MAX_LIST, o->name);
+    return -1;
+}
+
 static int take_number(struct cli *c, const struct cli_option *o,
                        const char *arg)
 {
@@ -164,6 +177,8 @@ static int take(struct cli *c, const struct cli_option *o, const char *arg)
     case CLI_IS_TEXT:
         *o->to.text = arg;
         return 0;
+    case CLI_IS_LIST:
+        return take_item(c, o, arg);
     case CLI_IS_NUMBER:
         return take_number(c, o, arg);
     case CLI_IS_WAIT:
@@ -189,7 +204,7 @@ static int check_before(struct line *l, size_t i, const char *arg)
     const struct cli_option *o = &l->options[i];
     size_t k;
 
-    if (l->given[i] && arg && strcmp(arg, l->args[i])) {
+    if (o->kind != CLI_IS_LIST && l->given[i] && arg && strcmp(arg, l->args[i])) {
         cli_usage(l->cli, "--%s is given twice: '%s' and '%s'", o->name,
                   l->args[i], arg);
         return -1;

@@ -24,7 +24,7 @@
  *
  * Options may stand anywhere on the line.  None has an optional argument.  Two
  * that contradict each other, which is two with one target and different
- * values, are wrong usage.
+ * values but for a list, are wrong usage.
  */
 
 #ifndef XL_SNAPSHOT_CLI_H
@@ -35,6 +35,7 @@
 #include "snapshot/snapshot.h"
 
 #define CLI_MAX_OPTIONS 32
+#define CLI_MAX_LIST 64
 #define CLI_MANY 1000000                /* words: as many as there are */
 #define CLI_WAIT_FOREVER (1u << 30)     /* seconds */
 
@@ -45,10 +46,16 @@ enum cli_kind {
     CLI_IS_MOVED,               /* refused: "word" says what to use */
     /* These have an argument. */
     CLI_IS_TEXT,
+    CLI_IS_LIST,                /* may be given several times */
     CLI_IS_NUMBER,              /* 0 to "choice" */
     CLI_IS_WAIT,                /* whole seconds, or "forever" */
     CLI_IS_AGE,                 /* 12h, 30d, 4w: in seconds */
     CLI_IS_AGE_OR_NEVER,        /* never: SNAP_NEVER */
+};
+
+struct cli_list {
+    const char *p[CLI_MAX_LIST];
+    size_t n;
 };
 
 struct cli_option {
@@ -58,6 +65,7 @@ struct cli_option {
     union {
         bool *flag;
         const char **text;
+        struct cli_list *list;
         unsigned *number;
         uint64_t *seconds;
         void *any;
@@ -83,6 +91,8 @@ struct cli_option {
     { .name = (n), .letter = (l), .kind = CLI_IS_MOVED, .word = (pointer) }
 #define CLI_TEXT(n, l, target) \
     { .name = (n), .letter = (l), .kind = CLI_IS_TEXT, .to.text = (target) }
+#define CLI_LIST(n, l, target) \
+    { .name = (n), .letter = (l), .kind = CLI_IS_LIST, .to.list = (target) }
 #define CLI_NUMBER(n, l, target, most) \
     { .name = (n), .letter = (l), .kind = CLI_IS_NUMBER, \
       .to.number = (target), .choice = (most) }

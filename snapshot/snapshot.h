@@ -187,6 +187,24 @@ int snap_export(const struct snap_env *env, const struct snap_export *req,
 int snap_export_check(const struct snap_env *env, const char *dir,
                       struct err *e);
 
+struct snap_import {
+    const char *dir;            /* an export; "-": a tar of one on stdin */
+    const char *name;           /* of the domain here; NULL: as it was */
+    const char *const *disks;   /* "VDEV=PATH" each, ndisks */
+    size_t ndisks;
+    /* The folder of other images, NULL: theirs.  Of a tar, too; NULL: "." */
+    const char *path;
+    bool force;                 /* whatever its configuration asks for */
+    unsigned wait_s;
+};
+
+/*
+ * Makes images, and in the store the snapshot that they are of, of a domain that
+ * is not here.  *made_r is the snapshot, the caller's to meta_free().
+ */
+int snap_import(const struct snap_env *env, const struct snap_import *req,
+                struct snapshot *made_r, struct err *e);
+
 /*
  * The committed snapshots of a domain; takes no lock.  sizes: also what they
  * take on disk.  What is damaged is in "problems".  *pending_r tells that an

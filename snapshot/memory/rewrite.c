@@ -62,7 +62,9 @@ static int change_config(struct rewrite *w, struct memory_header *hdr,
     w->len += n;
     if (n < len || config[len - 1])
         return 0;
-    if (fn(fn_arg, config, &other, e))
+    w->known = hdr->byteorder == MEMORY_BYTEORDER && hdr->mandatory_flags ==
+               (MEMORY_FLAG_JSON | MEMORY_FLAG_STREAM_V2);
+    if (fn && fn(fn_arg, config, &other, e))
         return -1;
     if (other)
         put_header(w, hdr, other);
@@ -85,6 +87,15 @@ int rewrite_begin(struct rewrite *w,
         return 0;
     memcpy(&hdr, w->head, sizeof(hdr));
     return change_config(w, &hdr, fn, fn_arg, e);
+}
+
+int rewrite_drop_header(struct rewrite *w, struct err *e)
+{
+    if (!w->known)
+        return err_set(e, SNAP_FAILED, "it does not begin as an image of a "
+                       "domain's memory does");
+    w->done = w->len;
+    return 0;
 }
 
 ssize_t rewrite_source(void *rewrite, void *buf, size_t len)

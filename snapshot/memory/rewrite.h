@@ -31,15 +31,24 @@ struct rewrite {
     ssize_t (*source)(void *arg, void *buf, size_t len);
     void *arg;
     bool changed;               /* it has another configuration */
+    bool known;                 /* it is an image of a kind that we write */
     char *head;                 /* what is given before the source goes on */
     size_t len, done;
 };
 
-/* Reads the image's header; rewrite_end() is right after a failure too. */
+/*
+ * Reads the image's header; rewrite_end() is right after a failure too.  fn may
+ * be NULL.
+ */
 int rewrite_begin(struct rewrite *w,
                   ssize_t (*source)(void *arg, void *buf, size_t len),
                   void *arg, rewrite_fn *fn, void *fn_arg, struct err *e);
 ssize_t rewrite_source(void *rewrite, void *buf, size_t len);
+/*
+ * Instead of another configuration: rewrite_source() goes on behind the old one.
+ * -1 if it is no image as we write them.
+ */
+int rewrite_drop_header(struct rewrite *w, struct err *e);
 void rewrite_end(struct rewrite *w);
 
 /*

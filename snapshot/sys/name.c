@@ -162,6 +162,12 @@ int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e)
     return 0;
 }
 
+bool name_is_unique(const char *text)
+{
+    return strlen(text) == NAME_UNIQUE_LEN &&
+           strspn(text, "0123456789abcdef") == NAME_UNIQUE_LEN;
+}
+
 /*
  * Local variables:
  * mode: C

@@ -41,6 +41,8 @@ bool name_is_rbd_word(const char *name);
 
 /* Random hex digits that make a file's name unlike any other, and a NUL. */
 int name_unique(char unique[NAME_UNIQUE_LEN + 1], struct err *e);
+/* It could be of it. */
+bool name_is_unique(const char *text);
 
 #endif
 

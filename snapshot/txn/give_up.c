@@ -62,7 +62,7 @@ static void stop_jobs(struct job *j)
     struct err e;
     size_t i;
 
-    if (!j->host.running || j->op == OP_REVERT || j->op == OP_SET)
+    if (!j->host.running || (j->op != OP_CREATE && j->op != OP_DELETE))
         return;
     for (i = 0; i < j->s.ndisks; i++)
         if (disk_stop(&j->host, &j->s.disks[i], &e))
@@ -125,6 +125,8 @@ static const char *word_of(enum op op)
         return "may hold a part of the snapshot that is in no list";
     case OP_REVERT:
         return "may hold the content of the snapshot or that of before";
+    case OP_IMPORT:
+        return "may be there, and may be incomplete: it can be removed";
     case OP_DELETE:
         return "may still hold the snapshot's part";
     default:

@@ -13,6 +13,7 @@
 #include "sys/host.h"
 #include "sys/json.h"
 #include "sys/mem.h"
+#include "sys/name.h"
 #include "txn/job.h"
 #include "txn/journal.h"
 #include "txn/plan.h"
@@ -23,7 +24,7 @@
 
 static const char *const op_names[] = {
     [OP_CREATE] = "create", [OP_REVERT] = "revert", [OP_DELETE] = "delete",
-    [OP_SET] = "change",
+    [OP_SET] = "change", [OP_IMPORT] = "import",
 };
 
 const char *job_op_name(enum op op)
@@ -171,6 +172,7 @@ json_object *job_to_json(const struct job *j)
     json_add_bool(o, "paused", j->paused);
     json_add_bool(o, "force", j->force);
     json_add_bool(o, "retire", j->retire);
+    json_add_str(o, "unique", j->unique);
     json_add_str(o, "boot", j->boot);
     json_object_object_add(o, "steps", plan_to_json(&j->plan));
     json_add_u64(o, "commit", j->plan.commit);
@@ -228,7 +230,7 @@ int job_parse(json_object *o, const char *what, struct job *j,
               struct err *e)
 {
     struct json_at top = { what, "" };
-    const char *format, *op, *boot, *uuid, *domain;
+    const char *format, *op, *boot, *uuid, *domain, *unique;
     json_object *s;
     uint64_t version, domid;
     int rc = -1;
@@ -254,11 +256,18 @@ int job_parse(json_object *o, const char *what, struct job *j,
     j->retire = json_true(o, "retire");
     if (json_opt_str(o, "boot", top, &boot, e) ||
         json_opt_str(o, "uuid", top, &uuid, e) ||
-        json_opt_str(o, "domain", top, &domain, e))
+        json_opt_str(o, "domain", top, &domain, e) ||
+        json_opt_str(o, "unique", top, &unique, e))
         goto out;
+    if (unique && !name_is_unique(unique)) {
+        err_set(e, SNAP_NEEDS_USER, "%s: 'unique' is no part of a file's name",
+                what);
+        goto out;
+    }
     j->boot = mem_strdup(boot);
     j->uuid = mem_strdup(uuid);
     j->domain = mem_strdup(domain);
+    j->unique = mem_strdup(unique);
     if (meta_parse(s, what, &j->s, e) || parse_plan(o, what, j, e))
         goto out;
     rc = 0;
@@ -291,6 +300,8 @@ void job_free(struct job *j)
     j->domain = NULL;
     free(j->uuid);
     j->uuid = NULL;
+    free(j->unique);
+    j->unique = NULL;
     free(j->boot);
     j->boot = NULL;
 }

@@ -16,7 +16,20 @@
 #include "store/store.h"
 #include "txn/journal.h"
 
-enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_SET, OP_COUNT };
+enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_SET, OP_IMPORT, OP_COUNT };
+
+/* PATH, this and some hex digits: an image that is being imported. */
+#define JOB_IMPORT_NAME ".import-"
+
+/* Where an import has its images and memory from; each returns 0 or -1. */
+struct job_source {
+    /* Fills the new, empty image at path, which is open as fd. */
+    int (*image)(void *arg, const struct snapshot_disk *d, const char *path,
+                 int fd, struct err *e);
+    /* Writes libxl's stream, which follows the header, to fd. */
+    int (*memory)(void *arg, int fd, struct err *e);
+    void *arg;
+};
 
 struct job {
     /* in the journal */
@@ -31,6 +44,7 @@ struct job {
     bool retire;                /* delete: all of the domain */
     bool live;                  /* create: save memory while the guest runs */
     bool live_only;             /* or not at all */
+    char *unique;               /* import: of the images' first names */
     char *boot;                 /* host_boot_id() */
     json_object *notes;         /* job_note() */
 
@@ -40,6 +54,7 @@ struct job {
     const struct reporter *rep;
     struct disk_host host;
     struct memory_writer *memory;
+    const struct job_source *source;    /* import */
     uint64_t memory_kib;        /* expected size of the memory image */
     unsigned memory_level;      /* of its compression (memory.h) */
     uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */

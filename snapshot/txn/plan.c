@@ -36,6 +36,11 @@ static const struct { const char *name, *text; } verbs[] = {
     [STEP_REMOVE] = { "remove", "delete the snapshot of disk" },
     [STEP_RELINK] = { "relink", "give its children to its parent" },
     [STEP_PURGE] = { "purge", "remove its memory image and directory" },
+    [STEP_BUILD] = { "build", "make the image of disk" },
+    [STEP_TAKE] = { "take", "take the snapshot of disk" },
+    [STEP_BRING] = { "bring", "copy the memory image" },
+    [STEP_PLACE] = { "place", "give the images their names" },
+    [STEP_TIDY] = { "tidy", "remove the names that they had before" },
     [STEP_SET] = { "set", "write the snapshot's new settings" },
 };
 
@@ -56,7 +61,8 @@ enum verb plan_verb(const char *name)
 
 bool plan_verb_has_disk(enum verb v)
 {
-    return v == STEP_READY || v == STEP_APPLY || v == STEP_REMOVE;
+    return v == STEP_READY || v == STEP_APPLY || v == STEP_REMOVE ||
+           v == STEP_BUILD || v == STEP_TAKE;
 }
 
 char *plan_describe(const struct step *step, const struct snapshot *s)
@@ -288,6 +294,20 @@ int plan_delete(const struct snapshot *s, struct plan *p)
     add_per_disk(p, STEP_REMOVE, s);
     add(p, STEP_RELINK, 0);
     add(p, STEP_PURGE, 0);
+    return 0;
+}
+
+int plan_import(const struct snapshot *s, struct plan *p)
+{
+    memset(p, 0, sizeof(*p));
+    add(p, STEP_STAGE, 0);
+    add_per_disk(p, STEP_BUILD, s);
+    add_per_disk(p, STEP_TAKE, s);
+    add(p, STEP_BRING, 0);
+    add(p, STEP_PLACE, 0);
+    add_commit(p, STEP_PUBLISH);
+    add(p, STEP_SET_CURRENT, 0);
+    add(p, STEP_TIDY, 0);
     return 0;
 }
 

@@ -42,6 +42,12 @@ enum verb {
     STEP_REMOVE,            /* one disk */
     STEP_RELINK,            /* the children, to the parent */
     STEP_PURGE,
+    /* import */
+    STEP_BUILD,             /* one disk: its image, under a name of its own */
+    STEP_TAKE,              /* one disk: its part, of that image */
+    STEP_BRING,             /* the memory image; snapshot.json written */
+    STEP_PLACE,             /* the images get their names */
+    STEP_TIDY,              /* and lose the others */
     /* set */
     STEP_SET,               /* writes snapshot.json */
     STEP_COUNT,
@@ -82,6 +88,7 @@ int plan_create(const struct plan_create *req, const struct domain *dom,
                 struct plan *p, struct err *problems);
 int plan_revert(const struct snapshot *s, bool paused, struct plan *p);
 int plan_delete(const struct snapshot *s, struct plan *p);
+int plan_import(const struct snapshot *s, struct plan *p);
 int plan_set(struct plan *p);
 void plan_free(struct plan *p);
 

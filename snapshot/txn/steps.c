@@ -228,7 +228,7 @@ size_t step_index(const struct job *j, enum verb verb)
 const struct step_ops *steps_find(enum verb v)
 {
     static const struct step_ops *const tables[] = {
-        steps_create, steps_revert, steps_delete,
+        steps_create, steps_revert, steps_delete, steps_import,
     };
     const size_t ntables = sizeof(tables) / sizeof(tables[0]);
     size_t i;

@@ -34,10 +34,11 @@ struct step_ops {
 
 const struct step_ops *steps_find(enum verb v);
 
-/* By verb; each has those of one operation, steps_find() looks in all. */
+/* By verb; an import has the ends of a create, too.  steps_find() looks in all. */
 extern const struct step_ops steps_create[STEP_COUNT];
 extern const struct step_ops steps_revert[STEP_COUNT];
 extern const struct step_ops steps_delete[STEP_COUNT];
+extern const struct step_ops steps_import[STEP_COUNT];
 
 /*
  * All that giving up takes but the journal (txn.h): -1 if somebody else holds a

@@ -1,6 +1,6 @@
 # Fuzz harnesses, for clang's libFuzzer; skipped where that is missing.
 
-FUZZ_NAMES = cfg meta journal qmp image qcow2 memory
+FUZZ_NAMES = cfg meta journal qmp image qcow2 memory export untar
 FUZZ_CC = clang
 FUZZ_CFLAGS = -O1 -g -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined

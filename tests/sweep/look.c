@@ -120,6 +120,13 @@ static void look_meta(struct scene *s, const char *name, const char *path,
         const char *type = word(d, "type");
 
         text_add(t, "%s: %s: ", name, word(d, "vdev"));
+        /* An imported image is another file each time. */
+        if (strstr(word(d, "path"), "/" IMPORTS "/")) {
+            text_add(t, "%s", is_recorded(d, "identity", word(d, "path")) ?
+                     "imported " : "(not the recorded image) ");
+            del(d, NULL, "identity");
+            is_new = true;
+        }
         if (!strcmp(type, "internal")) {
             json_object_object_add(stamps, name,
                                    json_object_get(member(d, "stamp")));
@@ -289,18 +296,29 @@ static void look_closed(struct scene *s, struct text *t)
     }
 }
 
-/* Where memory images are outside of the store. */
-static void look_place(struct scene *s, struct text *t)
+/* Of an image that an import has made. */
+static void look_content(const char *path, struct text *t)
 {
-    char *dir = scene_path(s, PLACE);
+    uint64_t sum;
+
+    image_sum(path, !strstr(path, ".qcow2"), &sum);
+    text_add(t, "content %016" PRIx64 "\n", sum);
+}
+
+/* Where memory images are outside of the store, or what an import makes. */
+static void look_place(struct scene *s, const char *where, struct text *t)
+{
+    char *dir = scene_path(s, where);
     struct dirent **list = NULL;
     int n = scandir(dir, &list, not_dots, alphasort), i;
 
     for (i = 0; i < n; i++) {
         char *path = mem_printf("%s/%s", dir, list[i]->d_name);
 
-        text_add(t, PLACE ": %s\n", list[i]->d_name);
-        look_images(path, PLACE, t);
+        text_add(t, "%s: %s\n", where, list[i]->d_name);
+        if (type_of(path) == S_IFREG)
+            look_content(path, t);
+        look_images(path, where, t);
         free(path);
         free(list[i]);
     }
@@ -315,7 +333,8 @@ char *scene_look(struct scene *s)
     struct vm vm;
 
     look_store(s, stamps, &t);
-    look_place(s, &t);
+    look_place(s, PLACE, &t);
+    look_place(s, IMPORTS, &t);
     look_internal(s, stamps, &t);
     look_domain(s, &t);
     if (!vm_find(DOMAIN, &vm))

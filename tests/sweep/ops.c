@@ -81,6 +81,11 @@ const struct op ops[] = {
     { "create-keep", { CREATE, DOMAIN, "new", "keep_last=1",
                        "keep_match=s[12]" }, TREE,
       .mids = { { CREATE, DOMAIN, "new" } }, .snapshot = "new" },
+    /* Of a domain that is not here: its export is all that there is of it. */
+    { "import", { IMPORT, "--path=" IMPORTS, IMPORTS "/export" }, TREE, .off = true,
+      .setup = { { EXPORT, "-q", DOMAIN, "s1", IMPORTS "/export" },
+                 { DELETE, "--all", "-q", DOMAIN } },
+      .all = true, .snapshot = "s1" },
     { "set", { SET, "--protect", DOMAIN, "s2" }, TREE, .also = "io",
       .snapshot = "s2" },
 };

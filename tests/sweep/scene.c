@@ -103,7 +103,7 @@ static char *layout_path(struct scene *s, enum layout layout,
 }
 
 /* What a layout keeps as it is. */
-static const char *const trees[] = { "store", PLACE };
+static const char *const trees[] = { "store", PLACE, IMPORTS };
 #define NTREES (sizeof(trees) / sizeof(trees[0]))
 
 static void copy_trees(struct scene *s, enum layout layout, bool back)
@@ -152,11 +152,12 @@ static void keep(struct scene *s, enum layout layout)
 static void make_images(struct scene *s)
 {
     char *dir = scene_path(s, "images"), *store = scene_path(s, "store");
-    char *place = scene_path(s, PLACE);
+    char *place = scene_path(s, PLACE), *imports = scene_path(s, IMPORTS);
     const char *argv[4 + NIMAGES] = { "bin/xl", "create", DOMAIN };
     size_t i;
 
-    if (mkdir(dir, 0700) || mkdir(store, 0700) || mkdir(place, 0700))
+    if (mkdir(dir, 0700) || mkdir(store, 0700) || mkdir(place, 0700) ||
+        mkdir(imports, 0700))
         fatal(dir);
     for (i = 0; i < NIMAGES; i++) {
         char *path = scene_path(s, scene_images[i].file);
@@ -169,6 +170,7 @@ static void make_images(struct scene *s)
     must(s, argv);
     for (i = 0; i < NIMAGES; i++)
         free((char *)argv[3 + i]);
+    free(imports);
     free(place);
     free(store);
     free(dir);

@@ -13,6 +13,8 @@
 
 /* Of the scene: where --path puts memory images. */
 #define PLACE "place"
+/* Where an import makes images; its export is there, too. */
+#define IMPORTS "imports"
 #define DOMAIN "g"
 #define NIMAGES 3
 #define MAX_SNAPSHOTS 8

@@ -20,6 +20,8 @@
 #define REVERT XS, "snapshot-revert"
 #define DELETE XS, "snapshot-delete"
 #define SET XS, "snapshot-set"
+#define EXPORT XS, "snapshot-export"
+#define IMPORT XS, "snapshot-import"
 
 /* In the place of a recovery's fault: the user acts, and it has none. */
 #define USER "user"

@@ -218,6 +218,11 @@ static void use_again(struct trial *t, const char *state)
 
     if (!strncmp(t->op->name, "create", 6) && done)
         trial_expect(t, del, 0, "delete again");
+    /* Its images stay, and nothing is overwritten. */
+    if (!strncmp(t->op->name, "import", 6) && done) {
+        trial_expect(t, del, 0, "the imported snapshot goes");
+        return;
+    }
     if (!strncmp(t->op->name, "delete", 6) && done) {
         if (!t->op->off)
             trial_expect(t, create, 0, "the name again");

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+
+/* snapshot-import on the command line. */
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl.h>
+
+#include "xl.h"
+#include "xl_snapshot.h"
+#include "xl_snapshot_cli.h"
+#include "snapshot/store/meta.h"
+
+/* VDEV=PATH, each VDEV once. */
+static int check_disks(struct cli *c, const struct cli_list *disks)
+{
+    size_t i, k;
+
+    for (i = 0; i < disks->n; i++) {
+        size_t len = strcspn(disks->p[i], "=");
+
+        if (!len || !disks->p[i][len] || !disks->p[i][len + 1])
+            return cli_usage(c, "--disk takes VDEV=PATH, as in --disk=xvda="
+                             "/srv/web1.qcow2, not '%s'", disks->p[i]);
+        for (k = 0; k < i; k++)
+            if (!strncmp(disks->p[k], disks->p[i], len + 1))
+                return cli_usage(c, "--disk is given twice for %.*s",
+                                 (int)len, disks->p[i]);
+    }
+    return 0;
+}
+
+static size_t count_images(const struct snapshot *s)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < s->ndisks; i++)
+        n += meta_disk_has_part(&s->disks[i]);
+    return n;
+}
+
+static int import(struct cli *c, const struct snap_import *req)
+{
+    struct snapshot made;
+    struct err e;
+    size_t n;
+
+    if (snap_import(&c->env, req, &made, &e))
+        return cli_fail(c, &e);
+    cli_about(c, made.name);
+    n = count_images(&made);
+    cli_say(c, "Imported snapshot '%s' of domain %s: memory, %zu disk%s; 'xl "
+            "snapshot-revert %s %s' starts it\n", made.name, made.domain.name,
+            n, n == 1 ? "" : "s", made.domain.name, made.name);
+    meta_free(&made);
+    return cli_end(c, SNAP_OK);
+}
+
+int main_snapshot_import(int argc, char **argv)
+{
+    struct snap_import req = { 0 };
+    struct cli_list disks = { .n = 0 };
+    struct cli cli;
+    const struct cli_option options[] = {
+        CLI_TEXT("name", 0, &req.name),
+        CLI_LIST("disk", 0, &disks),
+        CLI_TEXT("path", 'P', &req.path),
+        CLI_FLAG("force", 'F', &req.force),
+        CLI_CHANGES(&cli, &req.wait_s),
+    };
+
+    cli_begin(&cli, "snapshot-import");
+    if (cli_parse(&cli, options, CLI_N(options), argc, argv, 1, 1) ||
+        check_disks(&cli, &disks))
+        return SNAP_USAGE;
+    req.dir = cli.words[0];
+    if (!strcmp(req.dir, "-") && isatty(STDIN_FILENO))
+        return cli_usage(&cli, "no tar comes from a terminal: redirect the "
+                         "input, or give a directory");
+    req.disks = disks.p;
+    req.ndisks = disks.n;
+    return import(&cli, &req);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
