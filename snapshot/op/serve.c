@@ -2,6 +2,7 @@
 
 /* Puts a disk of a snapshot behind a socket. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,15 +14,19 @@
 #include "sys/err.h"
 #include "sys/mem.h"
 
-#define DIR_TEMPLATE "/run/xl-snapshot-view-XXXXXX"
+#ifndef SERVE_RUN
+#define SERVE_RUN "/run"
+#endif
 
 int serve_make_dir(char dir[SERVE_DIR_LEN], struct err *e)
 {
-    strcpy(dir, DIR_TEMPLATE);
-    if (mkdtemp(dir))
+    int len = snprintf(dir, SERVE_DIR_LEN, "%s/xl-snapshot-view-XXXXXX",
+                       SERVE_RUN);
+
+    if (len < SERVE_DIR_LEN && mkdtemp(dir))
         return 0;
     dir[0] = '\0';
-    return err_errno(e, "cannot make a directory in /run");
+    return err_errno(e, "cannot make a directory in %s", SERVE_RUN);
 }
 
 /* An internal snapshot of an image that has grown reads at the new size. */

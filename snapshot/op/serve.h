@@ -14,7 +14,7 @@
 #include "disk/disk.h"
 #include "image/nbd.h"
 
-#define SERVE_DIR_LEN 40
+#define SERVE_DIR_LEN 80
 
 struct serve {
     const struct snapshot_disk *disk;

@@ -58,12 +58,50 @@ static int remove_name(const char *path, struct err *e)
     return err_errno(e, "cannot remove %s", path);
 }
 
+/* Is the file at the disk's path the image that was made? */
+static int is_placed(const struct snapshot_disk *d, const char *first,
+                     bool *yes_r, struct err *e)
+{
+    struct stat there, ours;
+
+    *yes_r = false;
+    if (lstat(first, &ours) || lstat(d->path, &there)) {
+        if (errno == ENOENT)
+            return 0;
+        return err_errno(e, "cannot look at %s", d->path);
+    }
+    *yes_r = there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+    return 0;
+}
+
+/* Whoever has found it already keeps it: then it is not undone. */
+static int unplace(const struct snapshot_disk *d, const char *first,
+                   struct err *e)
+{
+    bool placed;
+
+    if (is_placed(d, first, &placed, e))
+        return -1;
+    if (!placed)
+        return 0;
+    if (image_check_free(d->path, NULL, 0, e))
+        return -1;
+    return remove_name(d->path, e);
+}
+
+/*
+ * Of both names, the one that tells whose the other is last; so this is the undo
+ * of "place", too.
+ */
 static int build_undo(struct job *j, const struct step *step, struct err *e)
 {
-    char *path = first_name(j, &j->s.disks[step->disk]);
-    int rc = remove_name(path, e);
+    const struct snapshot_disk *d = &j->s.disks[step->disk];
+    char *first = first_name(j, d);
+    int rc = unplace(d, first, e);
 
-    free(path);
+    if (!rc)
+        rc = remove_name(first, e);
+    free(first);
     return rc;
 }
 
@@ -131,22 +169,6 @@ static int bring(struct job *j, const struct step *step, struct err *e)
     return store_save(j->st, STORE_NEW, &j->s, e);
 }
 
-/* Is the file at the disk's path the image that was made? */
-static int is_placed(const struct snapshot_disk *d, const char *first,
-                     bool *yes_r, struct err *e)
-{
-    struct stat there, ours;
-
-    *yes_r = false;
-    if (lstat(first, &ours) || lstat(d->path, &there)) {
-        if (errno == ENOENT)
-            return 0;
-        return err_errno(e, "cannot look at %s", d->path);
-    }
-    *yes_r = there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
-    return 0;
-}
-
 static int place_one(struct job *j, const struct snapshot_disk *d,
                      struct err *e)
 {
@@ -169,34 +191,6 @@ static int place(struct job *j, const struct step *step, struct err *e)
     for (i = 0; i < j->s.ndisks; i++)
         if (meta_disk_has_part(&j->s.disks[i]) &&
             place_one(j, &j->s.disks[i], e))
-            return -1;
-    return 0;
-}
-
-/* Somebody may have found it already: then it is his. */
-static int unplace_one(struct job *j, const struct snapshot_disk *d,
-                       struct err *e)
-{
-    char *first = first_name(j, d);
-    bool ours;
-    int rc = is_placed(d, first, &ours, e);
-
-    if (!rc && ours)
-        rc = image_check_free(d->path, NULL, 0, e);
-    if (!rc && ours)
-        rc = remove_name(d->path, e);
-    free(first);
-    return rc;
-}
-
-static int place_undo(struct job *j, const struct step *step, struct err *e)
-{
-    size_t i;
-
-    (void)step;
-    for (i = 0; i < j->s.ndisks; i++)
-        if (meta_disk_has_part(&j->s.disks[i]) &&
-            unplace_one(j, &j->s.disks[i], e))
             return -1;
     return 0;
 }
@@ -225,7 +219,7 @@ const struct step_ops steps_import[STEP_COUNT] = {
     [STEP_BUILD] = { .act = build, .undo = build_undo },
     [STEP_TAKE] = { .act = take, .undo = take_undo },
     [STEP_BRING] = { .act = bring },
-    [STEP_PLACE] = { .act = place, .undo = place_undo },
+    [STEP_PLACE] = { .act = place },
     [STEP_TIDY] = { .act = tidy },
 };
 

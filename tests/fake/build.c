@@ -25,6 +25,12 @@ const char *fake_boot_id_file(void)
     return access(file, R_OK) ? "/proc/sys/kernel/random/boot_id" : file;
 }
 
+/* Sockets, beside which those of other tests are not to be seen. */
+const char *fake_run(void)
+{
+    return getenv("FAKE_XEN_DIR");
+}
+
 /* A deadline, shortened by a test that waits for it. */
 unsigned fake_seconds(unsigned normal)
 {

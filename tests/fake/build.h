@@ -7,9 +7,11 @@
 
 const char *fake_store_root(void);
 const char *fake_boot_id_file(void);
+const char *fake_run(void);
 unsigned fake_seconds(unsigned normal);
 
 #define STORE_ROOT fake_store_root()
+#define SERVE_RUN fake_run()
 #define BOOT_ID_FILE fake_boot_id_file()
 #define QMP_TIMEOUT_S fake_seconds(30)
 #define HOLDER_WAIT_S fake_seconds(30)

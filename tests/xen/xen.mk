@@ -11,7 +11,7 @@ XEN_FULL_TESTS = $(XEN_TESTS) $(addprefix tests/xen/,core-pvh.test lvm.test \
 # In boots of their own; XEN_CUTS: see cuts.sh.
 XEN_PROGRAMS = tests/xen/cuts.sh
 XEN_FULL_PROGRAMS = $(XEN_PROGRAMS) $(addprefix tests/xen/,bed.sh rbd.sh \
-	meanwhile.sh export-cuts.sh)
+	meanwhile.sh export-cuts.sh import-cuts.sh)
 
 # The real program, with the fault points of tests/fake/spec.h.
 XEN_FAULTS = $(BUILD)/faults
