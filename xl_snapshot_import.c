@@ -3,6 +3,7 @@
 /* snapshot-import on the command line. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,20 +42,31 @@ static size_t count_images(const struct snapshot *s)
     return n;
 }
 
+static void say(struct cli *c, const struct snap_imported *r)
+{
+    size_t n = count_images(&r->s);
+
+    cli_say(c, "Imported snapshot '%s' of domain %s: %s, %zu disk%s, %s; ",
+            r->s.name, r->s.domain.name, r->memory ? "memory" : "no memory",
+            n, n == 1 ? "" : "s", r->cfg);
+    if (r->memory)
+        cli_say(c, "'xl snapshot-revert %s %s' starts it\n",
+                r->s.domain.name, r->s.name);
+    else
+        cli_say(c, "'xl create %s' boots it\n", r->cfg);
+}
+
 static int import(struct cli *c, const struct snap_import *req)
 {
-    struct snapshot made;
+    struct snap_imported done;
     struct err e;
-    size_t n;
 
-    if (snap_import(&c->env, req, &made, &e))
+    if (snap_import(&c->env, req, &done, &e))
         return cli_fail(c, &e);
-    cli_about(c, made.name);
-    n = count_images(&made);
-    cli_say(c, "Imported snapshot '%s' of domain %s: memory, %zu disk%s; 'xl "
-            "snapshot-revert %s %s' starts it\n", made.name, made.domain.name,
-            n, n == 1 ? "" : "s", made.domain.name, made.name);
-    meta_free(&made);
+    cli_about(c, done.s.name);
+    say(c, &done);
+    meta_free(&done.s);
+    free(done.cfg);
     return cli_end(c, SNAP_OK);
 }
 
@@ -68,6 +80,7 @@ int main_snapshot_import(int argc, char **argv)
         CLI_LIST("disk", 0, &disks),
         CLI_TEXT("path", 'P', &req.path),
         CLI_FLAG("force", 'F', &req.force),
+        CLI_FLAG("no-memory", 0, &req.no_memory),
         CLI_CHANGES(&cli, &req.wait_s),
     };
 

@@ -195,15 +195,23 @@ struct snap_import {
     /* The folder of other images, NULL: theirs.  Of a tar, too; NULL: "." */
     const char *path;
     bool force;                 /* whatever its configuration asks for */
+    bool no_memory;             /* disks and configuration: no snapshot */
     unsigned wait_s;
 };
 
+struct snap_imported {
+    struct snapshot s;          /* the caller's to meta_free() */
+    bool memory;                /* it is in the store */
+    char *cfg;                  /* the file for xl; the caller's to free */
+};
+
 /*
- * Makes images, and in the store the snapshot that they are of, of a domain that
- * is not here.  *made_r is the snapshot, the caller's to meta_free().
+ * Makes images, a configuration for xl, and in the store the snapshot that they
+ * are of, of a domain that is not here.  *r is filled in after 0, in a dry run
+ * with what would be made.
  */
 int snap_import(const struct snap_env *env, const struct snap_import *req,
-                struct snapshot *made_r, struct err *e);
+                struct snap_imported *r, struct err *e);
 
 /*
  * The committed snapshots of a domain; takes no lock.  sizes: also what they

@@ -38,12 +38,14 @@
 #include "txn/job.h"
 #include "txn/plan.h"
 #include "xen/domain.h"
+#include "xen/xl_cfg.h"
 
 struct import {
     const struct snap_env *env;
     struct exported x;
     struct export_dir unpacked; /* of a tar */
     bool stream;
+    bool bare;                  /* without memory: disks and configuration */
     struct import_draft draft;
     char run[SERVE_DIR_LEN];    /* of the sockets; "": not made */
     uint64_t done, total;       /* bytes */
@@ -290,15 +292,27 @@ static int prepare(struct import *im, struct session *s, struct job *j,
     if (problems.status == SNAP_OK) {
         import_check(&im->draft, &j->s, &problems);
         check_images_room(im, &j->s, &problems);
-        check_memory_room(j, &problems);
+        if (!im->bare)
+            check_memory_room(j, &problems);
     }
     if (problems.status == SNAP_OK)
-        return plan_import(&j->s, &j->plan);
+        return plan_import(&j->s, im->bare, &j->plan);
     *e = problems;
     return -1;
 }
 
-static int run(struct import *im, struct session *s, struct snapshot *made_r,
+static char *make_cfg(const struct import *im)
+{
+    const struct snapshot *was = &im->x.m.s;
+    char *about = mem_printf("Domain %s as it was in snapshot '%s'.",
+                             was->domain.name, was->name);
+    char *text = xl_cfg_text(im->draft.config, about);
+
+    free(about);
+    return text;
+}
+
+static int run(struct import *im, struct session *s, struct snap_imported *r,
                struct err *e)
 {
     const struct job_source source = { make_image, copy_memory, im };
@@ -316,14 +330,20 @@ static int run(struct import *im, struct session *s, struct snapshot *made_r,
     if (prepare(im, s, &j, e))
         goto out;
     warn(im, &j.s);
-    im->total += j.s.memory.size;
+    j.cfg = mem_strdup(im->draft.cfg);
+    j.cfg_text = make_cfg(im);
+    if (!im->bare)
+        im->total += j.s.memory.size;
     if (!im->env->plan && serve_make_dir(im->run, e))
         goto out;
     rc = session_run(s, &j, e);
     if (rc)
         goto out;
-    *made_r = j.s;
+    r->s = j.s;
     memset(&j.s, 0, sizeof(j.s));
+    r->memory = !im->bare;
+    r->cfg = j.cfg;
+    j.cfg = NULL;
 
 out:
     job_free(&j);
@@ -342,15 +362,17 @@ static int check_export(const struct import *im, struct err *e)
         e->status = SNAP_FAILED;
         return err_wrap(e, "%s", im->x.path);
     }
-    if (!m->memory.sha256)
+    if (!im->bare && !m->memory.sha256)
         return err_set(e, SNAP_FAILED, "%s has no memory, so no snapshot can "
-                       "be made of it: 'qemu-img convert' copies its disks",
-                       im->x.path);
+                       "be made of it: --no-memory brings its disks and "
+                       "configuration", im->x.path);
     if (im->stream && m->since)
         return err_set(e, SNAP_FAILED, "the tar has an increment, and not the "
                        "export that it stands on: unpack both, side by side");
     if (exported_check_chain(&im->x, 0, e))
         return -1;
+    if (im->bare)
+        return 0;
     return exported_check_file(&im->x, manifest_memory_name(m), &m->memory, e);
 }
 
@@ -372,13 +394,13 @@ static int open_export(struct import *im, const struct snap_import *req,
 }
 
 int snap_import(const struct snap_env *env, const struct snap_import *req,
-                struct snapshot *made_r, struct err *e)
+                struct snap_imported *r, struct err *e)
 {
-    struct import im = { .env = env };
+    struct import im = { .env = env, .bare = req->no_memory };
     struct session s;
     int rc = -1;
 
-    memset(made_r, 0, sizeof(*made_r));
+    memset(r, 0, sizeof(*r));
     if (interrupt_catch(e) || open_export(&im, req, e))
         return -1;
     im.draft.req = req;
@@ -386,7 +408,7 @@ int snap_import(const struct snap_env *env, const struct snap_import *req,
     im.draft.domain = req->name ? req->name : im.x.m.s.domain.name;
     if (!check_export(&im, e) &&
         !session_open(env, im.draft.domain, true, false, req->wait_s, &s, e)) {
-        rc = run(&im, &s, made_r, e);
+        rc = run(&im, &s, r, e);
         session_close(&s);
     }
     if (im.run[0])

@@ -204,6 +204,26 @@ static void place_disks(struct import_draft *d, struct err *problems)
         place_disk(d, &m->s.disks[i], problems);
 }
 
+/* Beside the images. */
+static void place_cfg(struct import_draft *d, struct err *problems)
+{
+    char *folder = NULL, *path;
+    struct err e;
+    size_t i;
+
+    if (d->req->path)
+        folder = mem_strdup(d->req->path);
+    for (i = 0; i < d->ndisks && !folder; i++)
+        if (d->disks[i].from)
+            folder = layer_folder(d->disks[i].path);
+    path = mem_printf("%s/%s.cfg", folder ? folder : ".", d->domain);
+    d->cfg = whole_path(path, &e);
+    if (!d->cfg || check_place(d, d->cfg, &e))
+        err_add(problems, "%s", e.text);
+    free(path);
+    free(folder);
+}
+
 /*** The configuration */
 
 /* Version 4: random. */
@@ -384,6 +404,7 @@ void import_draft(struct import_draft *d, const char *unique,
         return;
     }
     place_disks(d, problems);
+    place_cfg(d, problems);
     edit_config(d, uuid, problems);
     draft_snapshot(d, uuid, s_r);
     if (problems->status != SNAP_OK)
@@ -429,6 +450,7 @@ void import_draft_free(struct import_draft *d)
     while (d->ndisks)
         free(d->disks[--d->ndisks].path);
     free(d->disks);
+    free(d->cfg);
     json_object_put(d->config);
     memset(d, 0, sizeof(*d));
 }

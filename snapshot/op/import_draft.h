@@ -28,6 +28,7 @@ struct import_draft {
     struct import_disk *disks;
     size_t ndisks;
     json_object *config;
+    char *cfg;                          /* path of the file for xl */
 };
 
 /* All that is wrong is added to "problems"; *s_r is as far as it got. */

@@ -8,6 +8,7 @@
 #include "disk/disk.h"
 #include "memory/memory.h"
 #include "store/meta.h"
+#include "store/record.h"
 #include "store/store.h"
 #include "sys/err.h"
 #include "sys/host.h"
@@ -173,6 +174,7 @@ json_object *job_to_json(const struct job *j)
     json_add_bool(o, "force", j->force);
     json_add_bool(o, "retire", j->retire);
     json_add_str(o, "unique", j->unique);
+    json_add_str(o, "cfg", j->cfg);
     json_add_str(o, "boot", j->boot);
     json_object_object_add(o, "steps", plan_to_json(&j->plan));
     json_add_u64(o, "commit", j->plan.commit);
@@ -230,7 +232,7 @@ int job_parse(json_object *o, const char *what, struct job *j,
               struct err *e)
 {
     struct json_at top = { what, "" };
-    const char *format, *op, *boot, *uuid, *domain, *unique;
+    const char *format, *op, *boot, *uuid, *domain, *unique, *cfg;
     json_object *s;
     uint64_t version, domid;
     int rc = -1;
@@ -257,17 +259,21 @@ int job_parse(json_object *o, const char *what, struct job *j,
     if (json_opt_str(o, "boot", top, &boot, e) ||
         json_opt_str(o, "uuid", top, &uuid, e) ||
         json_opt_str(o, "domain", top, &domain, e) ||
-        json_opt_str(o, "unique", top, &unique, e))
+        json_opt_str(o, "unique", top, &unique, e) ||
+        json_opt_str(o, "cfg", top, &cfg, e))
         goto out;
-    if (unique && !name_is_unique(unique)) {
-        err_set(e, SNAP_NEEDS_USER, "%s: 'unique' is no part of a file's name",
-                what);
+    if ((unique && !name_is_unique(unique)) ||
+        (cfg && !record_path_is_safe(cfg)) ||
+        (j->op == OP_IMPORT && (!unique || !cfg))) {
+        err_set(e, SNAP_NEEDS_USER, "%s: 'unique' and 'cfg' are not what an "
+                "import has", what);
         goto out;
     }
     j->boot = mem_strdup(boot);
     j->uuid = mem_strdup(uuid);
     j->domain = mem_strdup(domain);
     j->unique = mem_strdup(unique);
+    j->cfg = mem_strdup(cfg);
     if (meta_parse(s, what, &j->s, e) || parse_plan(o, what, j, e))
         goto out;
     rc = 0;
@@ -302,6 +308,10 @@ void job_free(struct job *j)
     j->uuid = NULL;
     free(j->unique);
     j->unique = NULL;
+    free(j->cfg);
+    j->cfg = NULL;
+    free(j->cfg_text);
+    j->cfg_text = NULL;
     free(j->boot);
     j->boot = NULL;
 }

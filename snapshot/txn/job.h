@@ -18,7 +18,7 @@
 
 enum op { OP_CREATE, OP_REVERT, OP_DELETE, OP_SET, OP_IMPORT, OP_COUNT };
 
-/* PATH, this and some hex digits: an image that is being imported. */
+/* PATH, this and some hex digits: a file that is being imported. */
 #define JOB_IMPORT_NAME ".import-"
 
 /* Where an import has its images and memory from; each returns 0 or -1. */
@@ -44,7 +44,8 @@ struct job {
     bool retire;                /* delete: all of the domain */
     bool live;                  /* create: save memory while the guest runs */
     bool live_only;             /* or not at all */
-    char *unique;               /* import: of the images' first names */
+    char *unique;               /* import: of the files' first names */
+    char *cfg;                  /* import: path of the file for xl */
     char *boot;                 /* host_boot_id() */
     json_object *notes;         /* job_note() */
 
@@ -55,6 +56,7 @@ struct job {
     struct disk_host host;
     struct memory_writer *memory;
     const struct job_source *source;    /* import */
+    char *cfg_text;             /* import: what is written to that file */
     uint64_t memory_kib;        /* expected size of the memory image */
     unsigned memory_level;      /* of its compression (memory.h) */
     uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */

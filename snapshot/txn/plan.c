@@ -39,7 +39,8 @@ static const struct { const char *name, *text; } verbs[] = {
     [STEP_BUILD] = { "build", "make the image of disk" },
     [STEP_TAKE] = { "take", "take the snapshot of disk" },
     [STEP_BRING] = { "bring", "copy the memory image" },
-    [STEP_PLACE] = { "place", "give the images their names" },
+    [STEP_WRITE] = { "write", "write the configuration for 'xl create'" },
+    [STEP_PLACE] = { "place", "give these files their names" },
     [STEP_TIDY] = { "tidy", "remove the names that they had before" },
     [STEP_SET] = { "set", "write the snapshot's new settings" },
 };
@@ -297,13 +298,26 @@ int plan_delete(const struct snapshot *s, struct plan *p)
     return 0;
 }
 
-int plan_import(const struct snapshot *s, struct plan *p)
+static void plan_bare(const struct snapshot *s, struct plan *p)
+{
+    add_per_disk(p, STEP_BUILD, s);
+    add(p, STEP_WRITE, 0);
+    add_commit(p, STEP_PLACE);
+    add(p, STEP_TIDY, 0);
+}
+
+int plan_import(const struct snapshot *s, bool bare, struct plan *p)
 {
     memset(p, 0, sizeof(*p));
+    if (bare) {
+        plan_bare(s, p);
+        return 0;
+    }
     add(p, STEP_STAGE, 0);
     add_per_disk(p, STEP_BUILD, s);
     add_per_disk(p, STEP_TAKE, s);
     add(p, STEP_BRING, 0);
+    add(p, STEP_WRITE, 0);
     add(p, STEP_PLACE, 0);
     add_commit(p, STEP_PUBLISH);
     add(p, STEP_SET_CURRENT, 0);

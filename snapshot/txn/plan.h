@@ -46,7 +46,8 @@ enum verb {
     STEP_BUILD,             /* one disk: its image, under a name of its own */
     STEP_TAKE,              /* one disk: its part, of that image */
     STEP_BRING,             /* the memory image; snapshot.json written */
-    STEP_PLACE,             /* the images get their names */
+    STEP_WRITE,             /* the configuration for xl, as an image */
+    STEP_PLACE,             /* these get their names */
     STEP_TIDY,              /* and lose the others */
     /* set */
     STEP_SET,               /* writes snapshot.json */
@@ -88,7 +89,8 @@ int plan_create(const struct plan_create *req, const struct domain *dom,
                 struct plan *p, struct err *problems);
 int plan_revert(const struct snapshot *s, bool paused, struct plan *p);
 int plan_delete(const struct snapshot *s, struct plan *p);
-int plan_import(const struct snapshot *s, struct plan *p);
+/* bare: without memory, so that there is no snapshot. */
+int plan_import(const struct snapshot *s, bool bare, struct plan *p);
 int plan_set(struct plan *p);
 void plan_free(struct plan *p);
 

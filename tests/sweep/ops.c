@@ -86,6 +86,10 @@ const struct op ops[] = {
       .setup = { { EXPORT, "-q", DOMAIN, "s1", IMPORTS "/export" },
                  { DELETE, "--all", "-q", DOMAIN } },
       .all = true, .snapshot = "s1" },
+    { "import-bare", { IMPORT, "--no-memory", "--path=" IMPORTS,
+                       IMPORTS "/export" }, TREE, .off = true,
+      .setup = { { EXPORT, "-q", DOMAIN, "s1", IMPORTS "/export" },
+                 { DELETE, "--all", "-q", DOMAIN } }, .also = "io" },
     { "set", { SET, "--protect", DOMAIN, "s2" }, TREE, .also = "io",
       .snapshot = "s2" },
 };

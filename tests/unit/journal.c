@@ -271,6 +271,10 @@ static void job_round_trip(void)
         j.op = op;
         j.domid = 7;
         j.paused = true;
+        if (op == OP_IMPORT) {
+            j.unique = strdup("0123cdef");
+            j.cfg = strdup("/srv/web1.cfg");
+        }
         fixture_snapshot("snap1", "base", &j.s);
         plan_delete(&j.s, &j.plan);
         o = job_to_json(&j);
@@ -332,6 +336,9 @@ static void job_damage(void)
              "{\"do\":\"remove\",\"disk\":2}]", "no such disk");
     job_with("steps", "[{\"do\":\"hide\"}]", "no disk");
     job_with("snapshot", "{}", "refused");
+    job_with("unique", "\"/../../x\"", "no part of a name");
+    job_with("cfg", "\"/srv/../x\"", "leads elsewhere");
+    job_with("operation", "\"import\"", "without names");
 }
 
 int main(void)
