@@ -383,6 +383,16 @@ static void draft_snapshot(const struct import_draft *d, const char *uuid,
     s->memory.size = was->memory.size;
 }
 
+/* The one that it was runs here, or may: under this name or another one. */
+static bool may_be_beside(const struct import_draft *d, const char *uuid)
+{
+    char *name = domain_of_uuid(uuid);
+    bool runs = name != NULL;
+
+    free(name);
+    return runs || strcmp(d->domain, d->x->m.s.domain.name);
+}
+
 void import_draft(struct import_draft *d, const char *unique,
                   struct snapshot *s_r, struct err *problems)
 {
@@ -398,8 +408,7 @@ void import_draft(struct import_draft *d, const char *unique,
         return;
     }
     strcpy(uuid, was->domain.uuid);
-    /* Under another name it may stand beside the one that it was. */
-    if (strcmp(d->domain, was->domain.name) && new_uuid(uuid, &e)) {
+    if (may_be_beside(d, uuid) && new_uuid(uuid, &e)) {
         err_join(problems, &e);
         return;
     }

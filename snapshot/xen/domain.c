@@ -603,6 +603,22 @@ char *domain_qmp_path(uint32_t domid)
     return mem_printf(XEN_RUN_DIR "/qmp-libxenstat-%u", domid);
 }
 
+char *domain_of_uuid(const char *uuid)
+{
+    int n = 0, i;
+    libxl_dominfo *doms = libxl_list_domain(ctx, &n);
+    char text[37], *name = NULL;
+
+    for (i = 0; doms && i < n && !name; i++) {
+        format_uuid(&doms[i].uuid, text);
+        if (!strcasecmp(text, uuid))
+            name = libxl_domid_to_name(ctx, doms[i].domid);
+    }
+    if (doms)
+        libxl_dominfo_list_free(doms, n);
+    return name;
+}
+
 int domain_each_disk(int (*fn)(void *arg, const char *domain,
                                const struct domain_disk *disk),
                      void *arg, struct err *e)

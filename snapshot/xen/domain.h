@@ -97,6 +97,9 @@ const char *domain_state_name(enum domain_state state);
 int domain_check(uint32_t domid, const char *uuid, bool *same_r,
                  enum domain_state *state_r, struct err *e);
 
+/* The name of a domain that has this uuid, the caller's to free; NULL: none. */
+char *domain_of_uuid(const char *uuid);
+
 /* Memory that it has now; 0 if that cannot be told. */
 uint64_t domain_used_kib(uint32_t domid);
 

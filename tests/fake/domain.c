@@ -385,6 +385,26 @@ char *domain_qmp_path(uint32_t domid)
     return host_path("run/qmp-%u", domid);
 }
 
+char *domain_of_uuid(const char *uuid)
+{
+    char *name = NULL;
+    uint32_t *ids;
+    size_t n, i;
+    int lock = enter();
+
+    ids = vm_list(&n);
+    for (i = 0; i < n && !name; i++) {
+        struct vm vm;
+
+        if (vm_load(ids[i], &vm) && !strcasecmp(vm.uuid, uuid))
+            name = mem_strdup(vm.name);
+        vm_free(&vm);
+    }
+    free(ids);
+    leave(lock);
+    return name;
+}
+
 int domain_each_disk(int (*fn)(void *arg, const char *domain,
                                const struct domain_disk *disk),
                      void *arg, struct err *e)

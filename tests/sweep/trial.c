@@ -220,7 +220,8 @@ static void use_again(struct trial *t, const char *state)
         trial_expect(t, del, 0, "delete again");
     /* Its images stay, and nothing is overwritten. */
     if (!strncmp(t->op->name, "import", 6) && done) {
-        trial_expect(t, del, 0, "the imported snapshot goes");
+        if (name)
+            trial_expect(t, del, 0, "the imported snapshot goes");
         return;
     }
     if (!strncmp(t->op->name, "delete", 6) && done) {

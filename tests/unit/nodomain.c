@@ -116,6 +116,12 @@ char *domain_xen_version(void)
     return mem_strdup("none");
 }
 
+char *domain_of_uuid(const char *uuid)
+{
+    (void)uuid;
+    return NULL;
+}
+
 char *domain_qmp_path(uint32_t domid)
 {
     return mem_printf("/nonexistent/qmp-%u", (unsigned)domid);
