@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +93,24 @@ int memory_place_disk(struct store *st, const struct snapshot *s,
     if (fd < 0)
         return err_errno(e, "cannot look at %s", st->path);
     return fd;
+}
+
+void memory_place_check_room(struct store *st, const struct snapshot *s,
+                             uint64_t need, struct err *problems)
+{
+    const char *what;
+    uint64_t room;
+    struct err e;
+    int fd = memory_place_disk(st, s, &what, &e);
+
+    if (fd < 0 || file_free_space(fd, &room, &e))
+        err_add(problems, "%s: %s", what, e.text);
+    else if (room < need)
+        err_add(problems, "the memory image of domain %s needs up to %" PRIu64
+                " MiB for %s, and %" PRIu64 " MiB are free", s->domain.name,
+                need >> 20, what, room >> 20);
+    if (fd >= 0)
+        close(fd);
 }
 
 int memory_place_make(const struct snapshot *s, struct err *e)

@@ -22,6 +22,9 @@ int memory_place_open(struct store *st, enum store_state state,
 /* Of the directory in which there must be room for it, or -1. */
 int memory_place_disk(struct store *st, const struct snapshot *s,
                       const char **what_r, struct err *e);
+/* If so many bytes are not free there, "problems" gets a line that says so. */
+void memory_place_check_room(struct store *st, const struct snapshot *s,
+                             uint64_t need, struct err *problems);
 /* The directory outside of the store; nothing to do if there is none. */
 int memory_place_make(const struct snapshot *s, struct err *e);
 /* Removes it with the image; what is gone already is not an error. */

@@ -2,7 +2,6 @@
 
 /* Creates a snapshot: checks, plan, run. */
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -80,23 +79,6 @@ static uint64_t memory_need(const struct job *j)
                        j->memory_level);
 }
 
-static void check_space(struct job *j, struct err *problems)
-{
-    uint64_t room, need = memory_need(j);
-    const char *what;
-    struct err e;
-    int fd = memory_place_disk(j->st, &j->s, &what, &e);
-
-    if (fd < 0 || file_free_space(fd, &room, &e))
-        err_add(problems, "%s: %s", what, e.text);
-    else if (room < need)
-        err_add(problems, "the memory image of domain %s needs up to %" PRIu64
-                " MiB for %s, and %" PRIu64 " MiB are free",
-                j->s.domain.name, need >> 20, what, room >> 20);
-    if (fd >= 0)
-        close(fd);
-}
-
 /* One image behind two disks would have two snapshots of one name. */
 static void check_twins(const struct snapshot *s, struct err *problems)
 {
@@ -153,7 +135,7 @@ static int check(struct session *s, struct job *j, const struct domain *d,
     struct err one;
     size_t i;
 
-    check_space(j, &problems);
+    memory_place_check_room(j->st, &j->s, memory_need(j), &problems);
     check_twins(&j->s, &problems);
     if (disk_host_open(d->name, &j->host, e) ||
         session_census(s, &j->host.census, e))

@@ -234,23 +234,6 @@ static void check_images_room(struct import *im, const struct snapshot *s,
     disk_host_close(&claims);
 }
 
-static void check_memory_room(struct job *j, struct err *problems)
-{
-    const char *what;
-    uint64_t room, need = memory_room(j->s.memory.size, j->memory_level);
-    struct err e;
-    int fd = memory_place_disk(j->st, &j->s, &what, &e);
-
-    if (fd < 0 || file_free_space(fd, &room, &e))
-        err_add(problems, "%s: %s", what, e.text);
-    else if (room < need)
-        err_add(problems, "the memory image needs up to %" PRIu64 " MiB for "
-                "%s, and %" PRIu64 " MiB are free", need >> 20, what,
-                room >> 20);
-    if (fd >= 0)
-        close(fd);
-}
-
 /* What is there of that name is somebody's. */
 static void check_new(struct session *s, struct err *problems)
 {
@@ -293,7 +276,9 @@ static int prepare(struct import *im, struct session *s, struct job *j,
         import_check(&im->draft, &j->s, &problems);
         check_images_room(im, &j->s, &problems);
         if (!im->bare)
-            check_memory_room(j, &problems);
+            memory_place_check_room(j->st, &j->s,
+                                    memory_room(j->s.memory.size,
+                                                j->memory_level), &problems);
     }
     if (problems.status == SNAP_OK)
         return plan_import(&j->s, im->bare, &j->plan);
