@@ -14,7 +14,6 @@
 #include "disk/disk.h"
 #include "disk/kind.h"
 #include "image/layer.h"
-#include "op/exported.h"
 #include "op/import_draft.h"
 #include "snapshot.h"
 #include "store/manifest.h"
@@ -152,7 +151,7 @@ static void add_disk(struct import_draft *d, const char *vdev,
 static void place_disk(struct import_draft *d,
                        const struct snapshot_disk *was, struct err *problems)
 {
-    const struct manifest_disk *from = manifest_find(&d->x->m, was->vdev);
+    const struct manifest_disk *from = manifest_find(d->m, was->vdev);
     const char *own = wanted(d->req, was->vdev);
     char *path = NULL;
     struct err e;
@@ -188,7 +187,7 @@ static const struct snapshot_disk *recorded(const struct snapshot *s,
 
 static void place_disks(struct import_draft *d, struct err *problems)
 {
-    const struct manifest *m = &d->x->m;
+    const struct manifest *m = d->m;
     size_t i;
 
     for (i = 0; i < d->req->ndisks; i++)
@@ -199,7 +198,7 @@ static void place_disks(struct import_draft *d, struct err *problems)
     for (i = 0; i < m->ndisks; i++)
         if (!recorded(&m->s, m->disks[i].vdev, strlen(m->disks[i].vdev)))
             err_add(problems, "%s: the snapshot has no disk %s, of which there "
-                    "is an image", d->x->path, m->disks[i].vdev);
+                    "is an image", d->what, m->disks[i].vdev);
     for (i = 0; i < m->s.ndisks; i++)
         place_disk(d, &m->s.disks[i], problems);
 }
@@ -287,13 +286,13 @@ static void edit_disks(struct import_draft *d, struct err *problems)
         }
         if (!o) {
             err_add(problems, "%s: the configuration has no disk %s",
-                    d->x->path, disk->vdev);
+                    d->what, disk->vdev);
             continue;
         }
         put(o, "pdev_path", disk->path);
         if (!disk->from)
             continue;
-        put(o, "format", format_here(recorded(&d->x->m.s, disk->vdev,
+        put(o, "format", format_here(recorded(&d->m->s, disk->vdev,
                                               strlen(disk->vdev))));
         put(o, "backend", "qdisk");
         json_object_object_del(o, "script");
@@ -303,7 +302,7 @@ static void edit_disks(struct import_draft *d, struct err *problems)
 static void edit_config(struct import_draft *d, const char *uuid,
                         struct err *problems)
 {
-    const char *text = d->x->m.s.config;
+    const char *text = d->m->s.config;
     json_object *c;
     struct err e;
 
@@ -331,7 +330,7 @@ static void draft_disk(const struct import_draft *d, const char *unique,
 {
     const struct import_disk *disk = find_disk(d, was->vdev);
     const struct disk_request req = {
-        .snapshot = d->x->m.s.name, .unique = unique, .cold = true,
+        .snapshot = d->m->s.name, .unique = unique, .cold = true,
     };
     struct domain_disk now = {
         .vdev = was->vdev, .path = was->path, .format = was->format,
@@ -360,7 +359,7 @@ static void draft_disk(const struct import_draft *d, const char *unique,
 static void draft_snapshot(const struct import_draft *d, const char *uuid,
                            struct snapshot *s)
 {
-    const struct snapshot *was = &d->x->m.s;
+    const struct snapshot *was = &d->m->s;
     bool plain = !strcmp(was->memory.compression, "none");
 
     s->name = mem_strdup(was->name);
@@ -390,20 +389,20 @@ static bool may_be_beside(const struct import_draft *d, const char *uuid)
     bool runs = name != NULL;
 
     free(name);
-    return runs || strcmp(d->domain, d->x->m.s.domain.name);
+    return runs || strcmp(d->domain, d->m->s.domain.name);
 }
 
 void import_draft(struct import_draft *d, const char *unique,
                   struct snapshot *s_r, struct err *problems)
 {
-    const struct snapshot *was = &d->x->m.s;
+    const struct snapshot *was = &d->m->s;
     char uuid[UUID_LEN + 1];
     struct err e;
     size_t i;
 
     memset(s_r, 0, sizeof(*s_r));
     if (!is_uuid(was->domain.uuid)) {
-        err_add(problems, "%s: '%s' is no uuid", d->x->path,
+        err_add(problems, "%s: '%s' is no uuid", d->what,
                 was->domain.uuid);
         return;
     }

@@ -10,8 +10,8 @@
 #ifndef SNAPSHOT_OP_IMPORT_DRAFT_H
 #define SNAPSHOT_OP_IMPORT_DRAFT_H
 
-#include "op/exported.h"
 #include "snapshot.h"
+#include "store/manifest.h"
 #include "sys/json.h"
 
 /* A disk that gets a path on this host. */
@@ -23,7 +23,8 @@ struct import_disk {
 
 struct import_draft {
     const struct snap_import *req;
-    const struct exported *x;
+    const struct manifest *m;           /* with the snapshot */
+    const char *what;                   /* it comes from, in errors */
     const char *domain;                 /* its name here */
     struct import_disk *disks;
     size_t ndisks;
