@@ -4,23 +4,17 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "disk/disk.h"
 #include "memory/memory.h"
-#include "memory/place.h"
 #include "op/export_dir.h"
 #include "op/export_disk.h"
 #include "op/export_out.h"
 #include "op/exported.h"
-#include "op/reader.h"
-#include "op/serve.h"
 #include "op/session.h"
+#include "op/sources.h"
 #include "snapshot.h"
 #include "store/manifest.h"
 #include "store/meta.h"
-#include "store/store.h"
-#include "store/tree.h"
 #include "sys/err.h"
 #include "sys/interrupt.h"
 #include "sys/mem.h"
@@ -30,17 +24,11 @@
 struct export {
     const struct snap_env *env;
     const struct snap_export *req;
-    struct manifest m;          /* with the snapshot */
+    struct sources from;        /* with the manifest */
     struct export_out out;
     bool plain;
     struct exported since;
     bool incremental;
-    struct reader_mark mark;
-    bool marked;
-    char run[SERVE_DIR_LEN];    /* of the sockets; "": not made */
-    struct serve *serves;       /* one for each disk of the manifest */
-    int memory_dir;             /* -1: none */
-    char *memory_what;
     uint64_t done, total;       /* bytes */
 };
 
@@ -60,53 +48,28 @@ static void advance(void *arg, uint64_t bytes)
 
 /*** The disks */
 
-static int add_disk(struct export *x, const struct snapshot_disk *disk,
-                    struct err *e)
-{
-    struct manifest_disk *d = &x->m.disks[x->m.ndisks];
-    const struct manifest_disk *earlier = NULL;
-
-    if (!manifest_vdev_is_safe(disk->vdev) || manifest_find(&x->m, disk->vdev))
-        return err_set(e, SNAP_FAILED, "disk '%s' has no name that a file "
-                       "could have", disk->vdev);
-    if (x->incremental)
-        earlier = manifest_find(&x->since.m, disk->vdev);
-    d->vdev = mem_strdup(disk->vdev);
-    d->incremental = earlier != NULL;
-    if (x->plain && !d->incremental)
-        d->format = mem_strdup("raw");
-    else
-        d->format = mem_strdup("qcow2");
-    x->m.ndisks++;
-    return 0;
-}
-
-static int add_disks(struct export *x, struct err *e)
+/* How each disk is written. */
+static void choose_formats(struct export *x)
 {
     size_t i;
 
-    x->m.disks = mem_zalloc(x->m.s.ndisks + 1, sizeof(*x->m.disks));
-    x->serves = mem_zalloc(x->m.s.ndisks + 1, sizeof(*x->serves));
-    for (i = 0; i < x->m.s.ndisks; i++) {
-        const struct snapshot_disk *disk = &x->m.s.disks[i];
+    for (i = 0; i < x->from.m.ndisks; i++) {
+        struct manifest_disk *d = &x->from.m.disks[i];
 
-        if (!meta_disk_has_part(disk))
-            continue;
-        if (disk_verify(disk, false, e) || add_disk(x, disk, e))
-            return -1;
-        x->serves[x->m.ndisks - 1].disk = disk;
+        d->incremental = x->incremental &&
+                         manifest_find(&x->since.m, d->vdev);
+        d->format = mem_strdup(x->plain && !d->incremental ? "raw" : "qcow2");
     }
-    return 0;
 }
 
 static int write_disk(struct export *x, struct manifest_disk *d,
                       struct err *e)
 {
     const struct export_disk disk = {
-        .out = &x->out, .socket = x->serves[d - x->m.disks].socket,
-        .run = x->run, .plain = x->plain,
+        .out = &x->out, .socket = x->from.serves[d - x->from.m.disks].socket,
+        .run = x->from.run, .plain = x->plain,
         .since = x->incremental ? &x->since : NULL,
-        .since_path = x->m.since, .advance = advance, .arg = x,
+        .since_path = x->from.m.since, .advance = advance, .arg = x,
     };
 
     return export_disk(&disk, d, e);
@@ -127,14 +90,14 @@ static int put_memory(void *arg, const void *data, size_t len, struct err *e)
 static int write_memory(struct export *x, struct err *e)
 {
     struct sink s = { .x = x };
-    int rc = export_file_open(&x->out, manifest_memory_name(&x->m),
-                              x->m.s.memory.stored_size, &s.file, e);
+    int rc = export_file_open(&x->out, manifest_memory_name(&x->from.m),
+                              x->from.m.s.memory.stored_size, &s.file, e);
 
     if (!rc)
-        rc = memory_copy(x->memory_dir, &x->m.s, x->memory_what, put_memory,
+        rc = memory_copy(x->from.memory_dir, &x->from.m.s, x->from.memory_what, put_memory,
                          &s, e);
     if (!rc)
-        rc = export_file_end(&s.file, &x->m.memory, e);
+        rc = export_file_end(&s.file, &x->from.m.memory, e);
     export_file_close(&s.file);
     return rc;
 }
@@ -150,8 +113,8 @@ static int open_since(struct export *x, struct err *e)
     x->incremental = true;
     if (exported_check_chain(&x->since, 1, e))
         return -1;
-    x->m.since = export_dir_relative(&x->out.dir, x->since.path);
-    x->m.since_sha256 = mem_strdup(x->since.sha256);
+    x->from.m.since = export_dir_relative(&x->out.dir, x->since.path);
+    x->from.m.since_sha256 = mem_strdup(x->since.sha256);
     return 0;
 }
 
@@ -172,39 +135,31 @@ static void tell_plan(const struct export *x)
     size_t i;
 
     if (!x->req->no_memory)
-        tell(x, "the memory", "", manifest_memory_name(&x->m));
-    for (i = 0; i < x->m.ndisks; i++) {
-        char *name = manifest_image_name(&x->m.disks[i]);
+        tell(x, "the memory", "", manifest_memory_name(&x->from.m));
+    for (i = 0; i < x->from.m.ndisks; i++) {
+        char *name = manifest_image_name(&x->from.m.disks[i]);
 
-        tell(x, "disk ", x->m.disks[i].vdev, name);
+        tell(x, "disk ", x->from.m.disks[i].vdev, name);
         free(name);
     }
 }
 
 static int open_sources(struct export *x, struct session *s, struct err *e)
 {
+    const struct snapshot *snap = &x->from.m.s;
     size_t i;
 
-    if (reader_mark(s, x->req->name, &x->mark, e))
+    if (sources_open(&x->from, s, !x->req->no_memory, e))
         return -1;
-    x->marked = true;
-    if (!x->req->no_memory) {
-        x->memory_dir = memory_place_open(&s->st, STORE_COMMITTED, &x->m.s,
-                                          &x->memory_what, e);
-        if (x->memory_dir < 0)
-            return -1;
-        x->total += x->m.s.memory.stored_size;
-    }
-    if (serve_make_dir(x->run, e))
-        return -1;
-    for (i = 0; i < x->m.ndisks; i++) {
-        const struct snapshot_disk *disk = x->serves[i].disk;
+    if (!x->req->no_memory)
+        x->total += snap->memory.stored_size;
+    for (i = 0; i < x->from.m.ndisks; i++) {
+        const struct serve *v = &x->from.serves[i];
 
-        if (serve_open(&x->serves[i], disk, x->run, NULL, false, e) ||
-            export_out_spares(&x->out, disk->path, e) ||
-            export_out_spares(&x->out, x->serves[i].source.path, e))
+        if (export_out_spares(&x->out, v->disk->path, e) ||
+            export_out_spares(&x->out, v->source.path, e))
             return -1;
-        x->total += x->serves[i].source.size;
+        x->total += v->source.size;
     }
     return 0;
 }
@@ -212,13 +167,9 @@ static int open_sources(struct export *x, struct session *s, struct err *e)
 /* All that needs the domain's lock.  A dry run ends before the first file. */
 static int begin(struct export *x, struct session *s, struct err *e)
 {
-    const struct snap_export *req = x->req;
-
-    if (tree_find(&s->tree, req->name) == TREE_NONE)
-        return session_no_such(s, req->name, e);
-    if (store_load(&s->st, STORE_COMMITTED, req->name, &x->m.s, e) ||
-        session_lock_disks(s, NULL, &x->m.s, e) || add_disks(x, e))
+    if (sources_load(&x->from, s, x->req->name, e))
         return -1;
+    choose_formats(x);
     if (!x->env->plan)
         return open_sources(x, s, e);
     tell_plan(x);
@@ -227,7 +178,7 @@ static int begin(struct export *x, struct session *s, struct err *e)
 
 static int write_manifest(struct export *x, struct err *e)
 {
-    char *text = manifest_text(&x->m);
+    char *text = manifest_text(&x->from.m);
     struct export_file f;
     int rc = export_file_open(&x->out, MANIFEST_FILE, strlen(text), &f, e);
 
@@ -247,8 +198,8 @@ static int write_all(struct export *x, struct err *e)
 
     if (!x->req->no_memory && write_memory(x, e))
         return -1;
-    for (i = 0; i < x->m.ndisks; i++)
-        if (write_disk(x, &x->m.disks[i], e))
+    for (i = 0; i < x->from.m.ndisks; i++)
+        if (write_disk(x, &x->from.m.disks[i], e))
             return -1;
     if (write_manifest(x, e))
         return -1;
@@ -257,41 +208,27 @@ static int write_all(struct export *x, struct err *e)
 
 static void end(struct export *x)
 {
-    struct err e;
-    size_t i;
-
-    for (i = 0; x->serves && i < x->m.ndisks; i++)
-        if (x->serves[i].socket && serve_close(&x->serves[i], &e))
-            report_note(x->env->rep, "warning: %s", e.text);
-    free(x->serves);
-    if (x->run[0])
-        rmdir(x->run);
-    if (x->memory_dir >= 0)
-        close(x->memory_dir);
-    free(x->memory_what);
-    if (x->marked)
-        reader_unmark(&x->mark);
+    sources_close(&x->from, x->env->rep);
     if (x->incremental)
         exported_close(&x->since);
     export_out_close(&x->out);
     report_progress(x->env->rep, "export", 1, 1);
-    manifest_free(&x->m);
 }
 
 static uint64_t written(const struct export *x)
 {
-    uint64_t bytes = x->m.memory.size;
+    uint64_t bytes = x->from.m.memory.size;
     size_t i;
 
-    for (i = 0; i < x->m.ndisks; i++)
-        bytes += x->m.disks[i].image.size;
+    for (i = 0; i < x->from.m.ndisks; i++)
+        bytes += x->from.m.disks[i].image.size;
     return bytes;
 }
 
 int snap_export(const struct snap_env *env, const struct snap_export *req,
                 struct snap_exported *r, struct err *e)
 {
-    struct export x = { .env = env, .req = req, .memory_dir = -1 };
+    struct export x = { .env = env, .req = req, .from.memory_dir = -1 };
     struct session s;
     char *domain = NULL;
     int rc = -1;
@@ -311,7 +248,7 @@ int snap_export(const struct snap_env *env, const struct snap_export *req,
     }
     if (!rc && !env->plan)
         rc = write_all(&x, e);
-    r->ndisks = x.m.ndisks;
+    r->ndisks = x.from.m.ndisks;
     r->bytes = written(&x);
     end(&x);
     free(domain);
