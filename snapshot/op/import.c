@@ -9,8 +9,6 @@
 
 #include "image/content.h"
 #include "image/target.h"
-#include "memory/memory.h"
-#include "memory/rewrite.h"
 #include "op/export_dir.h"
 #include "op/exported.h"
 #include "op/exported_disk.h"
@@ -23,7 +21,6 @@
 #include "store/manifest.h"
 #include "sys/digest.h"
 #include "sys/err.h"
-#include "sys/file.h"
 #include "sys/interrupt.h"
 #include "sys/mem.h"
 #include "sys/name.h"
@@ -85,50 +82,14 @@ static int make_image(void *arg, const struct snapshot_disk *d,
     return 0;
 }
 
-static int copy_stream(struct import *im, struct rewrite *w, int fd,
-                       struct err *e)
-{
-    char *buf = mem_zalloc(CONTENT_CHUNK, 1);
-    ssize_t n = 1;
-    int rc = 0;
-
-    while (!rc && n > 0) {
-        n = interrupt_pending() ? -1 : rewrite_source(w, buf, CONTENT_CHUNK);
-        if (n > 0 && file_write_all(fd, buf, (size_t)n))
-            rc = err_errno(e, "cannot write the memory image");
-        if (n > 0)
-            new_domain_advance(&im->n, (uint64_t)n);
-    }
-    free(buf);
-    if (n < 0 && interrupt_pending())
-        return interrupt_error(e);
-    if (n < 0)
-        return err_set(e, SNAP_FAILED, "cannot read the memory image");
-    return rc;
-}
-
 /* struct job_source, memory */
 static int copy_memory(void *arg, int fd, struct err *e)
 {
     struct import *im = arg;
     char *what = mem_printf("%s/%s", im->x.path,
                             manifest_memory_name(&im->x.m));
-    struct memory_reader *r = NULL;
-    struct rewrite w = { 0 };
-    int rc = memory_open(im->x.fd, &im->x.m.s, what, NULL, &r, e);
+    int rc = new_domain_copy_memory(&im->n, im->x.fd, what, fd, e);
 
-    if (!rc)
-        rc = rewrite_begin(&w, memory_source, r, NULL, NULL, e);
-    if (!rc)
-        rc = rewrite_drop_header(&w, e);
-    if (!rc)
-        rc = copy_stream(im, &w, fd, e);
-    rewrite_end(&w);
-    if (r && memory_failed(r, e))
-        rc = -1;
-    memory_reader_close(r);
-    if (rc)
-        err_wrap(e, "%s", what);
     free(what);
     return rc;
 }

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "disk/disk.h"
+#include "image/content.h"
 #include "image/layer.h"
 #include "memory/memory.h"
 #include "memory/place.h"
+#include "memory/rewrite.h"
 #include "op/import_draft.h"
 #include "op/new_domain.h"
 #include "op/session.h"
@@ -22,6 +24,7 @@
 #include "sys/err.h"
 #include "sys/file.h"
 #include "sys/host.h"
+#include "sys/interrupt.h"
 #include "sys/mem.h"
 #include "sys/name.h"
 #include "sys/report.h"
@@ -35,6 +38,54 @@ void new_domain_advance(struct new_domain *n, uint64_t bytes)
     n->done += bytes;
     report_progress(n->env->rep, "import", n->done, n->total);
 }
+
+/*** For the source */
+
+static int copy_stream(struct new_domain *n, struct rewrite *w, int fd,
+                       struct err *e)
+{
+    char *buf = mem_zalloc(CONTENT_CHUNK, 1);
+    ssize_t got = 1;
+    int rc = 0;
+
+    while (!rc && got > 0) {
+        got = interrupt_pending() ? -1 : rewrite_source(w, buf, CONTENT_CHUNK);
+        if (got > 0 && file_write_all(fd, buf, (size_t)got))
+            rc = err_errno(e, "cannot write the memory image");
+        if (got > 0)
+            new_domain_advance(n, (uint64_t)got);
+    }
+    free(buf);
+    if (got < 0 && interrupt_pending())
+        return interrupt_error(e);
+    if (got < 0)
+        return err_set(e, SNAP_FAILED, "cannot read the memory image");
+    return rc;
+}
+
+int new_domain_copy_memory(struct new_domain *n, int dirfd, const char *what,
+                           int fd, struct err *e)
+{
+    struct memory_reader *r = NULL;
+    struct rewrite w = { 0 };
+    int rc = memory_open(dirfd, &n->draft.m->s, what, NULL, &r, e);
+
+    if (!rc)
+        rc = rewrite_begin(&w, memory_source, r, NULL, NULL, e);
+    if (!rc)
+        rc = rewrite_drop_header(&w, e);
+    if (!rc)
+        rc = copy_stream(n, &w, fd, e);
+    rewrite_end(&w);
+    if (r && memory_failed(r, e))
+        rc = -1;
+    memory_reader_close(r);
+    if (rc)
+        return err_wrap(e, "%s", what);
+    return 0;
+}
+
+/*** The checks */
 
 static void check_room(const char *folder, int fd, uint64_t need,
                        struct err *problems)

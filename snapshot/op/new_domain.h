@@ -30,6 +30,12 @@ struct new_domain {
 
 /* For the source: so much more is done. */
 void new_domain_advance(struct new_domain *n, uint64_t bytes);
+/*
+ * For its "memory": the stream of the snapshot's image in that directory, whose
+ * path is "what", to fd.
+ */
+int new_domain_copy_memory(struct new_domain *n, int dirfd, const char *what,
+                           int fd, struct err *e);
 /* All that is wrong is said before anything is made. */
 int new_domain_make(struct new_domain *n, struct session *s,
                     struct snap_imported *r, struct err *e);
