@@ -13,6 +13,7 @@ int main_snapshot_recover(int argc, char **argv);
 int main_snapshot_list(int argc, char **argv);
 int main_snapshot_view(int argc, char **argv);
 int main_snapshot_export(int argc, char **argv);
+int main_snapshot_clone(int argc, char **argv);
 int main_snapshot_import(int argc, char **argv);
 
 #endif

@@ -444,6 +444,24 @@ int cli_end(struct cli *c, int status)
     return status;
 }
 
+int cli_check_disks(struct cli *c, const struct cli_list *disks)
+{
+    size_t i, k;
+
+    for (i = 0; i < disks->n; i++) {
+        size_t len = strcspn(disks->p[i], "=");
+
+        if (!len || !disks->p[i][len] || !disks->p[i][len + 1])
+            return cli_usage(c, "--disk takes VDEV=PATH, as in --disk=xvda="
+                             "/srv/web1.qcow2, not '%s'", disks->p[i]);
+        for (k = 0; k < i; k++)
+            if (!strncmp(disks->p[k], disks->p[i], len + 1))
+                return cli_usage(c, "--disk is given twice for %.*s",
+                                 (int)len, disks->p[i]);
+    }
+    return 0;
+}
+
 /*
  * Local variables:
  * mode: C

@@ -157,6 +157,8 @@ int cli_fail(struct cli *c, const struct err *e);
  * syslog knows.  Returns the status, which is another one if stdout failed.
  */
 int cli_end(struct cli *c, int status);
+/* Items VDEV=PATH, each VDEV once; -1: what is wrong is printed. */
+int cli_check_disks(struct cli *c, const struct cli_list *disks);
 /* Notes which snapshots it is about, for syslog. */
 void cli_about(struct cli *c, const char *name);
 /* The two words look swapped: e, which says there is none, says so too. */

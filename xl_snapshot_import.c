@@ -14,25 +14,6 @@
 #include "xl_snapshot_cli.h"
 #include "snapshot/store/meta.h"
 
-/* VDEV=PATH, each VDEV once. */
-static int check_disks(struct cli *c, const struct cli_list *disks)
-{
-    size_t i, k;
-
-    for (i = 0; i < disks->n; i++) {
-        size_t len = strcspn(disks->p[i], "=");
-
-        if (!len || !disks->p[i][len] || !disks->p[i][len + 1])
-            return cli_usage(c, "--disk takes VDEV=PATH, as in --disk=xvda="
-                             "/srv/web1.qcow2, not '%s'", disks->p[i]);
-        for (k = 0; k < i; k++)
-            if (!strncmp(disks->p[k], disks->p[i], len + 1))
-                return cli_usage(c, "--disk is given twice for %.*s",
-                                 (int)len, disks->p[i]);
-    }
-    return 0;
-}
-
 static size_t count_images(const struct snapshot *s)
 {
     size_t i, n = 0;
@@ -86,7 +67,7 @@ int main_snapshot_import(int argc, char **argv)
 
     cli_begin(&cli, "snapshot-import");
     if (cli_parse(&cli, options, CLI_N(options), argc, argv, 1, 1) ||
-        check_disks(&cli, &disks))
+        cli_check_disks(&cli, &disks))
         return SNAP_USAGE;
     req.dir = cli.words[0];
     if (!strcmp(req.dir, "-") && isatty(STDIN_FILENO))

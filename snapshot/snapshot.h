@@ -213,6 +213,24 @@ struct snap_imported {
 int snap_import(const struct snap_env *env, const struct snap_import *req,
                 struct snap_imported *r, struct err *e);
 
+struct snap_clone {
+    const char *domain;
+    const char *name;           /* of the snapshot */
+    const char *clone;          /* the name of the new domain */
+    const char *const *disks;   /* "VDEV=PATH" each, ndisks */
+    size_t ndisks;
+    bool memory;                /* goes on where it was; else it boots */
+    bool paused;                /* it boots paused; with memory it always is */
+    unsigned wait_s;
+};
+
+/*
+ * Makes another domain of a snapshot, with images of its own, and starts it.  *r
+ * is filled in, too, if it was made and could not be started.
+ */
+int snap_clone(const struct snap_env *env, const struct snap_clone *req,
+               struct snap_imported *r, struct err *e);
+
 /*
  * The committed snapshots of a domain; takes no lock.  sizes: also what they
  * take on disk.  What is damaged is in "problems".  *pending_r tells that an

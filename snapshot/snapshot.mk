@@ -2,7 +2,7 @@
 
 # The command line: xl_snapshot.c, and what stands beside it.
 SNAPSHOT_CLI = xl_snapshot.c $(addprefix xl_snapshot_,cli.c report.c \
-	delete.c export.c import.c list.c recover.c view.c)
+	clone.c delete.c export.c import.c list.c recover.c view.c)
 SNAPSHOT_SRCS = $(SNAPSHOT_CLI) \
 	$(sort $(wildcard snapshot/*.c snapshot/*/*.c))
 

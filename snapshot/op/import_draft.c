@@ -14,6 +14,7 @@
 #include "disk/disk.h"
 #include "disk/kind.h"
 #include "image/layer.h"
+#include "memory/rewrite.h"
 #include "op/import_draft.h"
 #include "snapshot.h"
 #include "store/manifest.h"
@@ -73,6 +74,12 @@ static char *whole_path(const char *path, struct err *e)
     return whole;
 }
 
+/* A raw one stays raw, so that the guest's writes are never taken for a header. */
+static const char *format_here(const struct snapshot_disk *was)
+{
+    return strcmp(was->format, "raw") ? "qcow2" : "raw";
+}
+
 /* Where a volume or another device was there is no place for a file. */
 static bool is_device(const char *path)
 {
@@ -100,6 +107,14 @@ static char *choose_path(const struct import_draft *d,
     if (path)
         return whole_path(path, e);
     slash = strrchr(was->path, '/');
+    if (d->clone && !is_device(was->path)) {
+        there = mem_printf("%.*s/%s-%s.%s", (int)(slash - was->path),
+                           was->path, d->domain, was->vdev,
+                           format_here(was));
+        whole = whole_path(there, e);
+        free(there);
+        return whole;
+    }
     if (d->req->path) {
         there = mem_printf("%s/%s", d->req->path,
                            slash ? slash + 1 : was->path);
@@ -109,8 +124,8 @@ static char *choose_path(const struct import_draft *d,
     }
     if (!is_device(was->path))
         return whole_path(was->path, e);
-    err_set(e, SNAP_FAILED, "it was %s, no file: say where its image is to be "
-            "with --disk=%s=FILE or --path=FOLDER", was->path, was->vdev);
+    err_set(e, SNAP_FAILED, "it is %s, no file: say with --disk=%s=FILE where "
+            "its image is to be", was->path, was->vdev);
     return NULL;
 }
 
@@ -133,8 +148,8 @@ static int check_place(const struct import_draft *d, const char *path,
                            d->disks[i].vdev);
     if (!lstat(path, &st))
         return err_set(e, SNAP_FAILED, "%s is there already, and nothing is "
-                       "overwritten: say with --disk=VDEV=FILE or "
-                       "--path=FOLDER where the image is to be", path);
+                       "overwritten: say with --disk=VDEV=FILE where the "
+                       "image is to be", path);
     if (errno != ENOENT)
         return err_errno(e, "cannot look at %s", path);
     return 0;
@@ -254,12 +269,6 @@ static bool is_uuid(const char *text)
     return true;
 }
 
-/* A raw one stays raw, so that the guest's writes are never taken for a header. */
-static const char *format_here(const struct snapshot_disk *was)
-{
-    return strcmp(was->format, "raw") ? "qcow2" : "raw";
-}
-
 static void put(json_object *o, const char *key, const char *value)
 {
     json_object_object_add(o, key, json_object_new_string(value));
@@ -299,6 +308,21 @@ static void edit_disks(struct import_draft *d, struct err *problems)
     }
 }
 
+/* Two domains with one address in one network disturb each other. */
+static void edit_nics(struct import_draft *d)
+{
+    json_object *nics;
+    size_t i;
+
+    if (!json_object_object_get_ex(d->config, "nics", &nics) ||
+        !json_object_is_type(nics, json_type_array))
+        return;
+    for (i = 0; i < json_object_array_length(nics); i++)
+        json_object_object_del(json_object_array_get_idx(nics, i), "mac");
+    if (d->no_nics)
+        json_object_object_del(d->config, "nics");
+}
+
 static void edit_config(struct import_draft *d, const char *uuid,
                         struct err *problems)
 {
@@ -320,6 +344,25 @@ static void edit_config(struct import_draft *d, const char *uuid,
     put(c, "name", d->domain);
     put(c, "uuid", uuid);
     edit_disks(d, problems);
+    if (d->clone)
+        edit_nics(d);
+}
+
+/* Of the configuration as it is now; *problems if that fails. */
+static char *config_text(const struct import_draft *d, struct err *problems)
+{
+    struct rewrite_edit edit = { .genid = d->clone };
+    char *other, *text = mem_strdup(json_object_to_json_string_ext(d->config,
+                                        JSON_C_TO_STRING_NOSLASHESCAPE));
+    struct err e;
+
+    if (rewrite_config(&edit, text, &other, &e))
+        err_join(problems, &e);
+    else if (other) {
+        free(text);
+        text = other;
+    }
+    return text;
 }
 
 /*** The snapshot */
@@ -417,12 +460,32 @@ void import_draft(struct import_draft *d, const char *unique,
     draft_snapshot(d, uuid, s_r);
     if (problems->status != SNAP_OK)
         return;
-    s_r->config = mem_strdup(json_object_to_json_string_ext(d->config,
-                                 JSON_C_TO_STRING_NOSLASHESCAPE));
+    s_r->config = config_text(d, problems);
     s_r->disks = mem_zalloc(was->ndisks + 1, sizeof(*s_r->disks));
     for (i = 0; i < was->ndisks; i++)
         draft_disk(d, unique, &was->disks[i], &s_r->disks[s_r->ndisks++],
                    problems);
+}
+
+/* Two domains that write to one disk destroy it. */
+static void check_own(const struct import_draft *d, struct err *problems)
+{
+    json_object *disks;
+    size_t i;
+
+    if (!json_object_object_get_ex(d->config, "disks", &disks) ||
+        !json_object_is_type(disks, json_type_array))
+        return;
+    for (i = 0; i < json_object_array_length(disks); i++) {
+        json_object *o = json_object_array_get_idx(disks, i), *rw = NULL;
+        const char *vdev = json_text(o, "vdev");
+
+        (void)json_object_object_get_ex(o, "readwrite", &rw);
+        if (json_object_get_boolean(rw) && !find_disk(d, vdev))
+            err_add(problems, "disk %s is not in the snapshot, and the original "
+                    "writes to it: give the clone a file of its own with "
+                    "--disk=%s=FILE", vdev, vdev);
+    }
 }
 
 static bool is_placed(const void *arg, const char *vdev)
@@ -448,6 +511,8 @@ void import_check(const struct import_draft *d, const struct snapshot *s,
         err_add(problems, "%s: these are programs, files or devices of this "
                 "host, or unknown: --force takes them over, from a source that "
                 "you trust like root", asks.text);
+    if (d->clone)
+        check_own(d, problems);
     config_check_host(s->config, is_made, d, problems);
     if (domain_check_config(s->config, &e))
         err_add(problems, "%s", e.text);

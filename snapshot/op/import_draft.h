@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 
 /*
- * The snapshot that an import makes of an export: its name, its disks' new places,
- * and the configuration with them (doc/design.md 9).  Reads only.
+ * The snapshot that an import makes of an export, or a clone of a snapshot: its
+ * name, its disks' new places, and the configuration with them (doc/design.md 9).
+ * Reads only.
  * Calling sequence: import_draft(), import_check(); the caller frees the snapshot,
  * and the draft by import_draft_free().
  */
@@ -25,6 +26,11 @@ struct import_draft {
     const struct snap_import *req;
     const struct manifest *m;           /* with the snapshot */
     const char *what;                   /* it comes from, in errors */
+    /*
+     * A clone: images beside the originals, network interfaces with other
+     * addresses, or with memory none, another generation id.
+     */
+    bool clone, no_nics;
     const char *domain;                 /* its name here */
     struct import_disk *disks;
     size_t ndisks;

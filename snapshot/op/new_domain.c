@@ -158,9 +158,8 @@ static void check_new(struct session *s, struct err *problems)
     if (rc < 0)
         err_add(problems, "%s", e.text);
     if (rc > 0 || s->tree.n)
-        err_add(problems, "domain %s %s here: choose another name with "
-                "--name=DOMAIN", s->st.domain,
-                rc > 0 ? "runs" : "has snapshots");
+        err_add(problems, "domain %s %s here: choose another name for the new "
+                "one", s->st.domain, rc > 0 ? "runs" : "has snapshots");
 }
 
 /* Neither is a reason against it: perhaps it is only to be looked at. */

@@ -546,6 +546,17 @@ int domain_restore_file(int fd, struct err *e)
     return restore(&p, e);
 }
 
+int domain_create(const char *cfg, bool paused, struct err *e)
+{
+    const char *const argv[] = { "xl", "create", paused ? "-p" : "-q", cfg,
+                                 NULL };
+    struct proc p = { .argv = argv, .uninterruptible = true };
+    int rc = proc_run(&p, e);
+
+    free(p.out);
+    return rc;
+}
+
 int domain_check_config(const char *json, struct err *e)
 {
     libxl_domain_config config;

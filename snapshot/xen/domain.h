@@ -124,6 +124,9 @@ int domain_restore(ssize_t (*source)(void *arg, void *buf, size_t len),
 /* The same from a file, with nothing between it and libxl. */
 int domain_restore_file(int fd, struct err *e);
 
+/* "xl create" of a file for xl. */
+int domain_create(const char *cfg, bool paused, struct err *e);
+
 /* libxl can read this configuration (libxl_domain_config_from_json()). */
 int domain_check_config(const char *json, struct err *e);
 /* Memory that a domain of this configuration takes. */

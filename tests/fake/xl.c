@@ -89,11 +89,51 @@ static int parse_disk(const char *word, struct vm_disk *d)
     return 0;
 }
 
+/* From a line of a configuration: "KEY=VALUE,"; the rest of it for a target. */
+static char *part_of(const char *line, const char *key)
+{
+    const char *at = strstr(line, key);
+
+    if (!at)
+        return NULL;
+    at += strlen(key);
+    return mem_printf("%.*s", (int)strcspn(at, strcmp(key, "target=") ? ",\"" :
+                                               "\""), at);
+}
+
+static int create(int argc, char **argv);
+
+/* Of the file that a clone or an import writes: its name and its disks. */
+static int create_of_file(const char *path)
+{
+    char *words[2 + VM_DISKS] = { (char *)"create" }, line[4096];
+    FILE *f = fopen(path, "r");
+    int n = 2;
+
+    if (!f)
+        return die("create", "no such file");
+    while (fgets(line, sizeof(line), f) && n < 2 + VM_DISKS) {
+        char *vdev = part_of(line, "vdev="), *target = part_of(line, "target=");
+
+        if (!strncmp(line, "name = \"", 8))
+            words[1] = mem_printf("%.*s", (int)strcspn(line + 8, "\""),
+                                  line + 8);
+        if (vdev && target)
+            words[n++] = mem_printf("%s=%s", vdev, target);
+        free(vdev);
+        free(target);
+    }
+    fclose(f);
+    return create(n, words);
+}
+
 static int create(int argc, char **argv)
 {
     struct vm vm = { 0 };
     int i, lock, rc;
 
+    if (argc == 3 && argv[1][0] == '-')
+        return create_of_file(argv[2]);
     if (argc < 2 || vm_find_name(argv[1], &vm))
         return die("create", "no name, or it exists");
     vm.name = mem_strdup(argv[1]);

@@ -6,7 +6,8 @@ XEN_TESTS = $(addprefix tests/xen/,core-hvm.test core-pv.test kinds-pvh.test \
 XEN_FULL_TESTS = $(XEN_TESTS) $(addprefix tests/xen/,core-pvh.test lvm.test \
 	monitor.test devices.test lifecycle.test nightly.test faults.test \
 	kinds-pv.test kinds-hvm.test sixteen.test readme.test ended.test reverts.test \
-	trim.test view.test export.test import.test bed.test)
+	trim.test view.test export.test import.test clone.test \
+	bed.test)
 
 # In boots of their own; XEN_CUTS: see cuts.sh.
 XEN_PROGRAMS = tests/xen/cuts.sh
