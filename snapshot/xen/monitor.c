@@ -18,7 +18,8 @@
 #include "xen/domain.h"
 #include "xen/monitor.h"
 
-#define STOP_MS 5000
+/* On a busy host it waits for a processor; the guest runs meanwhile. */
+#define STOP_MS 30000
 /* Xen's own starts of domains hold the lock for seconds, large ones longer. */
 #ifndef MONITOR_LOCK_MS
 #define MONITOR_LOCK_MS 60000
