@@ -198,7 +198,7 @@ int snap_clone(const struct snap_env *env, const struct snap_clone *req,
 
     memset(r, 0, sizeof(*r));
     if (interrupt_catch(e) || name_check(req->name, e) ||
-        name_check_domain(req->clone, e))
+        name_check_new_domain(req->clone, e))
         return -1;
     if (!open_sources(&c, env, req, e))
         rc = make(&c, env, req, r, e);

@@ -120,9 +120,12 @@ static int check_export(const struct import *im, struct err *e)
 {
     const struct manifest *m = &im->x.m;
 
-    if (im->n.draft.req->name && name_check_domain(im->n.draft.req->name, e))
+    const char *name = im->n.draft.req->name;
+
+    if (name && name_check_new_domain(name, e))
         return -1;
-    if (name_check(m->s.name, e) || name_check_domain(im->n.draft.domain, e)) {
+    if (name_check(m->s.name, e) || name_check_domain(m->s.domain.name, e) ||
+        name_check_new_domain(im->n.draft.domain, e)) {
         e->status = SNAP_FAILED;
         return err_wrap(e, "%s", im->x.path);
     }

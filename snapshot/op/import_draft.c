@@ -214,8 +214,15 @@ static void place_disks(struct import_draft *d, struct err *problems)
         if (!recorded(&m->s, m->disks[i].vdev, strlen(m->disks[i].vdev)))
             err_add(problems, "%s: the snapshot has no disk %s, of which there "
                     "is an image", d->what, m->disks[i].vdev);
-    for (i = 0; i < m->s.ndisks; i++)
-        place_disk(d, &m->s.disks[i], problems);
+    for (i = 0; i < m->s.ndisks; i++) {
+        const struct snapshot_disk *was = &m->s.disks[i];
+
+        if (recorded(&m->s, was->vdev, strlen(was->vdev)) == was)
+            place_disk(d, was, problems);
+        else
+            err_add(problems, "%s: the snapshot has disk %s twice", d->what,
+                    was->vdev);
+    }
 }
 
 /* Beside the images. */
@@ -274,25 +281,46 @@ static void put(json_object *o, const char *key, const char *value)
     json_object_object_add(o, key, json_object_new_string(value));
 }
 
+/* The configuration's disks; NULL: none. */
+static json_object *config_disks(const struct import_draft *d)
+{
+    json_object *disks = NULL;
+
+    if (!json_object_object_get_ex(d->config, "disks", &disks) ||
+        !json_object_is_type(disks, json_type_array))
+        return NULL;
+    return disks;
+}
+
+/* What is edited and what is not would be disks of one name. */
+static void check_twins(const struct import_draft *d, json_object *disks,
+                        struct err *problems)
+{
+    size_t i, n = disks ? json_object_array_length(disks) : 0;
+
+    for (i = 0; i < n; i++) {
+        json_object *o = json_object_array_get_idx(disks, i);
+        const char *vdev = json_text(o, "vdev");
+
+        if (json_element(disks, "vdev", vdev) != o)
+            err_add(problems, "%s: the configuration has disk '%s' twice",
+                    d->what, vdev);
+    }
+}
+
 /* Each disk that was placed, and no other one, gets its path. */
 static void edit_disks(struct import_draft *d, struct err *problems)
 {
-    json_object *disks = NULL;
-    size_t i, k, n = 0;
+    json_object *disks = config_disks(d);
+    size_t i;
 
-    if (json_object_object_get_ex(d->config, "disks", &disks) &&
-        json_object_is_type(disks, json_type_array))
-        n = json_object_array_length(disks);
+    check_twins(d, disks, problems);
     for (i = 0; i < d->ndisks; i++) {
         const struct import_disk *disk = &d->disks[i];
         json_object *o = NULL;
 
-        for (k = 0; k < n && !o; k++) {
-            o = json_object_array_get_idx(disks, k);
-            if (!json_object_is_type(o, json_type_object) ||
-                strcmp(json_text(o, "vdev"), disk->vdev))
-                o = NULL;
-        }
+        if (disks)
+            o = json_element(disks, "vdev", disk->vdev);
         if (!o) {
             err_add(problems, "%s: the configuration has no disk %s",
                     d->what, disk->vdev);
@@ -470,13 +498,10 @@ void import_draft(struct import_draft *d, const char *unique,
 /* Two domains that write to one disk destroy it. */
 static void check_own(const struct import_draft *d, struct err *problems)
 {
-    json_object *disks;
+    json_object *disks = config_disks(d);
     size_t i;
 
-    if (!json_object_object_get_ex(d->config, "disks", &disks) ||
-        !json_object_is_type(disks, json_type_array))
-        return;
-    for (i = 0; i < json_object_array_length(disks); i++) {
+    for (i = 0; disks && i < json_object_array_length(disks); i++) {
         json_object *o = json_object_array_get_idx(disks, i), *rw = NULL;
         const char *vdev = json_text(o, "vdev");
 

@@ -74,6 +74,14 @@ int name_check_domain(const char *name, struct err *e)
     return 0;
 }
 
+int name_check_new_domain(const char *name, struct err *e)
+{
+    if (is_digits(name))
+        return err_set(e, SNAP_USAGE, "domain name '%s' is digits alone, which "
+                       "xl takes for an id: choose another one", name);
+    return name_check_domain(name, e);
+}
+
 int name_expand(const char *template, time_t now, char **name_r,
                 struct err *e)
 {

@@ -22,6 +22,11 @@ int name_check(const char *name, struct err *e);
 /* A domain's name becomes a directory: no '/', no leading dot. */
 int name_check_domain(const char *name, struct err *e);
 /*
+ * The same for one that we name: digits alone, which xl takes for an id, would lead
+ * to another domain.
+ */
+int name_check_new_domain(const char *name, struct err *e);
+/*
  * Expands strftime escapes of the template at the time given (UTC), or
  * makes auto-YYYYMMDDTHHMMSSZ if there is none; the result is checked.
  * *name_r is the caller's to free.

@@ -23,6 +23,8 @@ enum trait {
     PLAIN,                      /* a word: no path, no list of options */
     TEXT,                       /* anything: it goes to the guest as it is */
     ADDRESSES,                  /* of a network */
+    LISTEN,                     /* an address, and perhaps a display */
+    SOUND,                      /* an emulated sound card */
     PTY,                        /* a serial line that ends in dom0's console */
     POINTER,                    /* an emulated USB device */
     VIF_SCRIPT,                 /* one of Xen's own */
@@ -83,7 +85,11 @@ static const struct setting { const char *path; enum trait trait; } settings[] =
     { "b_info.type.hvm.timer_mode", PLAIN }, { "b_info.type.hvm.nested_hvm", PLAIN },
     { "b_info.type.hvm.altp2m", PLAIN }, { "b_info.type.hvm.hdtype", PLAIN },
     { "b_info.type.hvm.nographic", PLAIN }, { "b_info.type.hvm.vga.*", PLAIN },
-    { "b_info.type.hvm.vnc.passwd", TEXT }, { "b_info.type.hvm.vnc.*", PLAIN },
+    { "b_info.type.hvm.vnc.enable", PLAIN },
+    { "b_info.type.hvm.vnc.listen", LISTEN },
+    { "b_info.type.hvm.vnc.passwd", TEXT },
+    { "b_info.type.hvm.vnc.display", PLAIN },
+    { "b_info.type.hvm.vnc.findunused", PLAIN },
     { "b_info.type.hvm.keymap", PLAIN }, { "b_info.type.hvm.sdl.enable", PLAIN },
     { "b_info.type.hvm.sdl.opengl", PLAIN },
     { "b_info.type.hvm.spice.enable", PLAIN },
@@ -92,7 +98,7 @@ static const struct setting { const char *path; enum trait trait; } settings[] =
     { "b_info.type.hvm.usbversion", PLAIN },
     { "b_info.type.hvm.usbdevice", POINTER },
     { "b_info.type.hvm.usbdevice_list", POINTER },
-    { "b_info.type.hvm.vkb_device", PLAIN }, { "b_info.type.hvm.soundhw", PLAIN },
+    { "b_info.type.hvm.vkb_device", PLAIN }, { "b_info.type.hvm.soundhw", SOUND },
     { "b_info.type.hvm.xen_platform_pci", PLAIN },
     { "b_info.type.hvm.xen_platform_pci_bar_uc", PLAIN },
     { "b_info.type.hvm.vendor_device", PLAIN },
@@ -118,7 +124,9 @@ static const struct setting { const char *path; enum trait trait; } settings[] =
     { "nics.trusted", PLAIN },
 
     { "vfbs.devid", PLAIN }, { "vfbs.keymap", PLAIN },
-    { "vfbs.vnc.passwd", TEXT }, { "vfbs.vnc.*", PLAIN },
+    { "vfbs.vnc.enable", PLAIN }, { "vfbs.vnc.listen", LISTEN },
+    { "vfbs.vnc.passwd", TEXT }, { "vfbs.vnc.display", PLAIN },
+    { "vfbs.vnc.findunused", PLAIN },
     { "vfbs.sdl.enable", PLAIN }, { "vfbs.sdl.opengl", PLAIN },
     { "vkbs.devid", PLAIN }, { "vkbs.unique_id", PLAIN },
     { "vkbs.backend_type", PLAIN }, { "vkbs.feature_disable_keyboard", PLAIN },
@@ -150,6 +158,14 @@ static bool is_for(const char *pattern, const char *path)
     return !strcmp(pattern, path);
 }
 
+/* Something that is known is in it: for "a.b.c" and "a.b.*" a, and a.b. */
+static bool is_around(const char *pattern, const char *path)
+{
+    size_t len = strlen(path);
+
+    return !strncmp(pattern, path, len) && pattern[len] == '.';
+}
+
 static const struct setting *find_setting(const char *path)
 {
     size_t i;
@@ -160,6 +176,17 @@ static const struct setting *find_setting(const char *path)
     return NULL;
 }
 
+static bool has_settings(const char *path)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+        if (is_for(settings[i].path, path) ||
+            is_around(settings[i].path, path))
+            return true;
+    return false;
+}
+
 static bool consists_of(const char *text, const char *chars)
 {
     size_t len = strlen(text);
@@ -167,24 +194,38 @@ static bool consists_of(const char *text, const char *chars)
     return len <= WORD_MAX && text[0] != '-' && strspn(text, chars) == len;
 }
 
-static bool is_vif_script(const char *text)
+/* words: up to a NULL. */
+static bool is_one_of(const char *text, const char *const *words)
 {
-    static const char *const scripts[] = {
-        "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route",
-    };
-    const size_t len = strlen(XEN_SCRIPT_DIR "/");
-    size_t i;
-
-    if (!strncmp(text, XEN_SCRIPT_DIR "/", len))
-        text += len;
-    for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
-        if (!strcmp(text, scripts[i]))
+    for (; *words; words++)
+        if (!strcmp(text, *words))
             return true;
     return false;
 }
 
+static bool is_vif_script(const char *text)
+{
+    static const char *const scripts[] = {
+        "vif-bridge", "vif-nat", "vif-openvswitch", "vif-route", NULL
+    };
+    const size_t len = strlen(XEN_SCRIPT_DIR "/");
+
+    if (!strncmp(text, XEN_SCRIPT_DIR "/", len))
+        text += len;
+    return is_one_of(text, scripts);
+}
+
 static bool may_be(const struct look *l, enum trait trait, const char *text)
 {
+    static const char *const pointers[] = {
+        "tablet", "mouse", "keyboard", NULL
+    };
+    /* Each of these is a device of QEMU's own; others are the host's. */
+    static const char *const cards[] = {
+        "ac97", "adlib", "cs4231a", "es1370", "gus", "hda", "pcspk", "sb16",
+        NULL
+    };
+
     switch (trait) {
     case PLAIN:
         return consists_of(text, ALNUM "._:+-");
@@ -192,11 +233,15 @@ static bool may_be(const struct look *l, enum trait trait, const char *text)
         return true;
     case ADDRESSES:
         return consists_of(text, "0123456789abcdefABCDEF.:/ ");
+    case LISTEN:
+        /* Not "unix:", which is a path. */
+        return consists_of(text, "0123456789abcdefABCDEF.:");
+    case SOUND:
+        return is_one_of(text, cards);
     case PTY:
         return !strcmp(text, "pty");
     case POINTER:
-        return !strcmp(text, "tablet") || !strcmp(text, "mouse") ||
-               !strcmp(text, "keyboard");
+        return is_one_of(text, pointers);
     case VIF_SCRIPT:
         return is_vif_script(text);
     case DISK_PATH:
@@ -211,13 +256,26 @@ static void check_leaf(const struct look *l, json_object *o, const char *path)
 
     if (s && !json_object_is_type(o, json_type_string))
         return;
-    if (json_object_is_type(o, json_type_string) &&
-        (!json_object_get_string_len(o) ||
-         (s && may_be(l, s->trait, json_object_get_string(o)))))
+    if (s && (!json_object_get_string_len(o) ||
+              may_be(l, s->trait, json_object_get_string(o))))
         return;
     err_add(l->problems, "the configuration has %s=%s", path,
             json_object_to_json_string_ext(o,
                 JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+/*
+ * Something unknown that has nothing in it to be looked at, as a device for
+ * which libxl has all it takes.  A list of them that is empty asks for none.
+ */
+static bool asks_by_being_there(json_object *o, const char *path)
+{
+    if (!path[0] || has_settings(path))
+        return false;
+    if (json_object_is_type(o, json_type_object))
+        return !json_object_object_length(o);
+    return json_object_is_type(o, json_type_array) &&
+           !json_object_array_length(o) && strchr(path, '.');
 }
 
 static void check(struct look *l, json_object *o, const char *path)
@@ -226,8 +284,10 @@ static void check(struct look *l, json_object *o, const char *path)
     char *below;
     size_t i;
 
-    if (!o)
+    if (asks_by_being_there(o, path)) {
+        check_leaf(l, o, path);
         return;
+    }
     if (json_object_is_type(o, json_type_array)) {
         for (i = 0; i < json_object_array_length(o); i++)
             check(l, json_object_array_get_idx(o, i), path);

@@ -16,7 +16,8 @@
 
 /*
  * Adds all that may not pass to "problems".  The path of a disk may if
- * ours(arg, vdev): it is one that the caller has put there.
+ * ours(arg, vdev): it is one that the caller has put there, and no other disk has
+ * this name.
  */
 void portable_check(json_object *config,
                     bool (*ours)(const void *arg, const char *vdev),

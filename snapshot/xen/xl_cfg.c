@@ -119,6 +119,11 @@ struct text {
     char *s;
 };
 
+/* The file, and the names of what it does not have. */
+struct cfg {
+    struct text file, missing;
+};
+
 static void add(struct text *t, const char *more)
 {
     char *longer = mem_printf("%s%s", t->s ? t->s : "", more);
@@ -143,6 +148,26 @@ static void add_quoted(struct text *t, const char *value)
         add(t, one);
     }
     add(t, "\"");
+}
+
+/* Of a comment: no line of it is more than that. */
+static void add_comment(struct text *t, const char *value)
+{
+    char *copy = mem_strdup(value), *c;
+
+    for (c = copy; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    add(t, "# ");
+    add(t, copy);
+    add(t, "\n");
+    free(copy);
+}
+
+static void add_missing(struct cfg *f, const char *path)
+{
+    add(&f->missing, "\n#   ");
+    add_quoted(&f->missing, path);
 }
 
 /* "a.type.b.c": a name may have a dot, as type.hvm has. */
@@ -256,7 +281,14 @@ static void add_part(struct text *t, const char *key, const char *value)
     add(t, value);
 }
 
-static void add_parts(struct text *t, json_object *device,
+/* libxl's words for what xl knows by its absence. */
+static bool is_absence(const char *value)
+{
+    return !strcmp(value, "unknown") || !strcmp(value, "empty");
+}
+
+/* A value with a comma would be read as more than one. */
+static void add_parts(struct cfg *f, struct text *t, json_object *device,
                       const struct setting *table, size_t n)
 {
     size_t i;
@@ -268,19 +300,20 @@ static void add_parts(struct text *t, json_object *device,
         if (!has_form(o, table[i].form))
             continue;
         value = plain(o, table[i].form);
-        /* libxl's words for what xl knows by its absence */
-        if (strcmp(value, "unknown") && strcmp(value, "empty"))
+        if (strchr(value, ','))
+            add_missing(f, table[i].path);
+        else if (!is_absence(value))
             add_part(t, table[i].key, value);
         free(value);
     }
 }
 
 /* The target is last: it may have commas. */
-static void add_disk(struct text *t, json_object *disk)
+static void add_disk(struct cfg *f, struct text *t, json_object *disk)
 {
     const char *path = json_text(disk, "pdev_path");
 
-    add_parts(t, disk, disk_settings, N(disk_settings));
+    add_parts(f, t, disk, disk_settings, N(disk_settings));
     if (is_true(find(disk, "is_cdrom")))
         add_part(t, "devtype", "cdrom");
     add_part(t, "access", is_true(find(disk, "readwrite")) ? "rw" : "ro");
@@ -290,23 +323,25 @@ static void add_disk(struct text *t, json_object *disk)
         add_part(t, "target", path);
 }
 
-static void add_nic(struct text *t, json_object *nic)
+static void add_nic(struct cfg *f, struct text *t, json_object *nic)
 {
-    add_parts(t, nic, nic_settings, N(nic_settings));
+    add_parts(f, t, nic, nic_settings, N(nic_settings));
     if (!strcmp(json_text(nic, "nictype"), "vif"))
         add_part(t, "type", "vif");
 }
 
-static void add_vfb(struct text *t, json_object *vfb)
+static void add_vfb(struct cfg *f, struct text *t, json_object *vfb)
 {
-    add_parts(t, vfb, vfb_settings, N(vfb_settings));
+    add_parts(f, t, vfb, vfb_settings, N(vfb_settings));
 }
 
-static void add_devices(struct text *t, json_object *config, const char *from,
+static void add_devices(struct cfg *f, json_object *config, const char *from,
                         const char *key,
-                        void (*fn)(struct text *t, json_object *device))
+                        void (*fn)(struct cfg *f, struct text *t,
+                                   json_object *device))
 {
     json_object *devices = find(config, from);
+    struct text *t = &f->file;
     size_t i;
 
     if (!json_object_is_type(devices, json_type_array) ||
@@ -317,7 +352,7 @@ static void add_devices(struct text *t, json_object *config, const char *from,
     for (i = 0; i < json_object_array_length(devices); i++) {
         struct text one = { NULL };
 
-        fn(&one, json_object_array_get_idx(devices, i));
+        fn(f, &one, json_object_array_get_idx(devices, i));
         add(t, "    ");
         add_quoted(t, one.s ? one.s : "");
         add(t, ",\n");
@@ -347,46 +382,43 @@ static bool is_empty(json_object *o)
                   !json_object_array_length(o));
 }
 
-static void add_missing(struct text *t, json_object *o, const char *path)
+static void find_missing(struct cfg *f, json_object *o, const char *path)
 {
     struct json_object_iter it;
 
     json_object_object_foreachC(o, it) {
         char *below = mem_printf("%s%s%s", path, path[0] ? "." : "", it.key);
 
-        if (!is_written(below) && !is_empty(it.val)) {
-            if (json_object_is_type(it.val, json_type_object)) {
-                add_missing(t, it.val, below);
-            } else {
-                add(t, "\n#   ");
-                add_quoted(t, below);
-            }
-        }
+        if (is_written(below) || is_empty(it.val))
+            ;
+        else if (json_object_is_type(it.val, json_type_object))
+            find_missing(f, it.val, below);
+        else
+            add_missing(f, below);
         free(below);
     }
 }
 
 char *xl_cfg_text(json_object *config, const char *about)
 {
-    struct text t = { NULL }, missing = { NULL };
+    struct cfg f = { { NULL }, { NULL } };
     size_t i;
 
-    add(&t, "# ");
-    add(&t, about);
-    add(&t, "\n");
+    add_comment(&f.file, about);
     for (i = 0; i < N(settings); i++)
-        add_setting(&t, config, &settings[i]);
-    add_devices(&t, config, "disks", "disk", add_disk);
-    add_devices(&t, config, "nics", "vif", add_nic);
-    add_devices(&t, config, "vfbs", "vfb", add_vfb);
-    add_missing(&missing, config, "");
-    if (missing.s) {
-        add(&t, "# The domain had these settings of libxl's, too:");
-        add(&t, missing.s);
-        add(&t, "\n");
+        add_setting(&f.file, config, &settings[i]);
+    add_devices(&f, config, "disks", "disk", add_disk);
+    add_devices(&f, config, "nics", "vif", add_nic);
+    add_devices(&f, config, "vfbs", "vfb", add_vfb);
+    find_missing(&f, config, "");
+    if (f.missing.s) {
+        add_comment(&f.file, "The domain had these settings of libxl's, too:");
+        /* Each begins a line; that of the comment has ended. */
+        add(&f.file, f.missing.s + 1);
+        add(&f.file, "\n");
     }
-    free(missing.s);
-    return t.s;
+    free(f.missing.s);
+    return f.file.s;
 }
 
 /*

@@ -12,7 +12,8 @@
 
 /*
  * The text; the caller's to free.  It ends with a comment that names the settings
- * which it does not have.  "about" is its first line, a comment.
+ * which it does not have.  "about" is its first line, a comment.  Nothing in the
+ * configuration or in "about" becomes another setting.
  */
 char *xl_cfg_text(json_object *config, const char *about);
 

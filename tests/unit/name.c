@@ -134,6 +134,11 @@ static void domains(void)
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         check_err(name_check_domain(bad[i], &e), &e, SNAP_USAGE, "",
                   "bad domain name %zu is refused", i + 1);
+    check_ok(name_check_new_domain("7a", &e), &e, "a new domain '7a'");
+    check_err(name_check_new_domain("7", &e), &e, SNAP_USAGE, "digits alone",
+              "a new domain '7' is refused");
+    check_err(name_check_new_domain("a/b", &e), &e, SNAP_USAGE, "",
+              "a new domain 'a/b' is refused");
     check_err(name_check_domain(longer, &e), &e, SNAP_USAGE, "cannot be used",
               "a domain name that is too long for a directory is refused");
     free(longer);

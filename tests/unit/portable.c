@@ -56,7 +56,7 @@ static void common(void)
            "\"cirrus\",\"video_mem_kb\":0},\"vnc\":{\"enable\":\"True\",\"listen\":"
            "\"127.0.0.1\",\"passwd\":\"a/b\"},\"serial\":\"pty\",\"boot\":\"cd\","
            "\"usbdevice_list\":[\"tablet\",\"mouse\"],\"ms_vm_genid\":[1,2],"
-           "\"firmware\":\"\",\"sdl\":{},\"spice\":{\"enable\":\"False\"}}},"
+           "\"sdl\":{},\"spice\":{\"enable\":\"False\"}}},"
            "\"disks\":[{\"vdev\":\"hdc\",\"is_cdrom\":1,\"pdev_path\":\"\"}]}",
            "an HVM guest's, with an empty CD-ROM");
 }
@@ -93,6 +93,18 @@ static void hostile(void)
     is_refused("{\"p9s\":[{\"path\":\"/\"}]}", "p9s.path");
     is_refused("{\"b_info\":7}", "b_info=7");
     is_refused("{\"b_info.kernel\":\"/x\"}", "b_info.kernel");
+    is_refused("{\"pvcallsifs\":[{}]}", "pvcallsifs={}");
+    is_refused("{\"pcidevs\":[{}]}", "pcidevs={}");
+    is_refused("{\"pcidevs\":[null]}", "pcidevs=null");
+    is_refused("{\"pcidevs\":[{\"x\":[]}]}", "pcidevs.x=[]");
+    is_refused("{\"usbdevs\":[{\"type.hostdev\":{}}]}", "usbdevs.type.hostdev={}");
+    is_refused("{\"b_info\":{\"device_model\":\"\"}}", "device_model");
+    is_refused("{\"vfbs\":[{\"vnc\":{\"listen\":\"unix:passwd\"}}]}",
+               "vfbs.vnc.listen");
+    is_refused("{\"b_info\":{\"type.hvm\":{\"vnc\":{\"listen\":\"unix:a\"}}}}",
+               "vnc.listen");
+    is_refused("{\"b_info\":{\"type.hvm\":{\"soundhw\":\"usb-host\"}}}",
+               "soundhw");
 }
 
 int main(void)

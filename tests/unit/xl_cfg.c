@@ -49,6 +49,18 @@ static void values(void)
         "#   \"b_info.vcpu_hard_affinity\"");
 }
 
+/* Each line of it is a comment, whatever is said to be in it. */
+static void comment(void)
+{
+    json_object *o = json_object_new_object();
+    char *text = xl_cfg_text(o, "x\nbootloader=\"y\"\r\n#");
+
+    check(!strcmp(text, "# x bootloader=\"y\"  #\n"), "the first line: %s",
+          text);
+    free(text);
+    json_object_put(o);
+}
+
 /* None of it can end its quotes. */
 static void quotes(void)
 {
@@ -70,12 +82,17 @@ static void devices(void)
         "    \"mac=00:16:3e:00:00:01,bridge=br0,type=vif\",");
     has("{\"vfbs\":[{\"vnc\":{\"enable\":\"True\",\"display\":5}}]}", "    ",
         "    \"vnc=1,vncdisplay=5\",");
+    has("{\"vfbs\":[{\"vnc\":{\"passwd\":\"a,vnclisten=unix:/x\"}}]}", "    ",
+        "    \"\",");
+    has("{\"vfbs\":[{\"vnc\":{\"passwd\":\"a,vnclisten=unix:/x\"}}]}", "#  ",
+        "#   \"vnc.passwd\"");
     has("{\"disks\":[7,\"x\"]}", "    ", "    \"access=ro\",");
 }
 
 int main(void)
 {
     values();
+    comment();
     quotes();
     devices();
     return unit_done();
