@@ -84,7 +84,10 @@ int memory_copy(int dirfd, const struct snapshot *s, const char *what,
 
 struct memory_reader;
 
-/* Reading it for "xl restore": memory_source is a proc.h source. */
+/*
+ * Reading it for "xl restore": memory_source is a proc.h source.  It ends only if
+ * the bytes that it has read have the recorded checksum.
+ */
 int memory_open(int dirfd, const struct snapshot *s, const char *what,
                 const struct reporter *rep, struct memory_reader **r_r,
                 struct err *e);

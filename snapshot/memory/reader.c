@@ -29,6 +29,7 @@ struct memory_reader {
     uint64_t done, size;        /* bytes given, and to be given */
     uint64_t held;              /* of them kept back, at the end */
     uint64_t stored;            /* bytes of the file */
+    char *checksum;             /* of these; "": not recorded */
     const struct reporter *rep;
     struct unpack *unpack;
     struct ring *ring;          /* NULL: nothing was asked for yet */
@@ -44,6 +45,14 @@ static int damaged(struct memory_reader *r, const char *why)
 {
     return err_set(&r->err, SNAP_FAILED, "%s: %s: the memory image is "
                    "damaged", r->what, why);
+}
+
+/* Of the very bytes that were given: the file may have changed since a check. */
+static int check_given(struct memory_reader *r)
+{
+    if (!r->checksum[0])
+        return 0;
+    return unpack_check_sum(r->unpack, r->checksum, &r->err);
 }
 
 static int start(struct memory_reader *r)
@@ -105,7 +114,7 @@ static int check_rest(struct memory_reader *r)
         return damaged(r, "it holds less than recorded");
     if (rest > r->held)
         return damaged(r, "it holds more than recorded");
-    return 0;
+    return check_given(r);
 }
 
 ssize_t memory_source(void *reader, void *buf, size_t len)
@@ -121,7 +130,7 @@ ssize_t memory_source(void *reader, void *buf, size_t len)
         n = next(r, &one, 1);
         if (n > 0)
             return damaged(r, "it holds more than recorded");
-        return n;
+        return n < 0 ? n : check_given(r);
     }
     if (room <= r->held) {
         if (r->ring)
@@ -190,6 +199,7 @@ int memory_open(int dirfd, const struct snapshot *s, const char *what,
     r->compressed = !plain;
     r->size = s->memory.size;
     r->stored = s->memory.stored_size;
+    r->checksum = mem_strdup(s->memory.checksum);
     r->fd = file_open_read(dirfd, memory_name(s), what, e);
     if (r->fd < 0 ||
         unpack_open(r->fd, r->what, r->stored, r->compressed, &r->unpack, e)) {
@@ -208,6 +218,7 @@ void memory_reader_close(struct memory_reader *r)
     unpack_close(r->unpack);
     if (r->fd >= 0)
         close(r->fd);
+    free(r->checksum);
     free(r->what);
     free(r);
 }

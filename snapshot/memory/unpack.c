@@ -24,6 +24,7 @@ struct unpack {
     int fd;
     const char *what;
     uint64_t taken, stored;     /* bytes of the file */
+    XXH3_state_t *hash;         /* of what was taken */
     bool compressed;
     bool stream;                /* from here on it is not ours, frame by frame */
     char *buf;                  /* of the file: [at, len) is not used yet */
@@ -51,6 +52,7 @@ static int take(struct unpack *u, void *buf, size_t len, size_t *n_r,
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return err_errno(e, "cannot read %s", u->what);
+    XXH3_64bits_update(u->hash, buf, (size_t)n);
     u->taken += (uint64_t)n;
     if (u->taken > u->stored)
         return damaged(u, "it is longer than recorded", e);
@@ -181,6 +183,12 @@ int unpack_open(int fd, const char *what, uint64_t stored, bool compressed,
     u->compressed = compressed;
     u->at_end = true;
     *u_r = u;
+    u->hash = memory_hash(e);
+    if (!u->hash) {
+        unpack_close(u);
+        *u_r = NULL;
+        return -1;
+    }
     if (!compressed)
         return 0;
     u->room = 2 * ZSTD_compressBound(FRAME_MAX);
@@ -191,7 +199,19 @@ int unpack_open(int fd, const char *what, uint64_t stored, bool compressed,
                                              WINDOW_LOG_MAX)))
         return 0;
     unpack_close(u);
+    *u_r = NULL;
     return err_set(e, SNAP_FAILED, "cannot start libzstd");
+}
+
+int unpack_check_sum(struct unpack *u, const char *want, struct err *e)
+{
+    char *sum = memory_checksum(u->hash);
+    int rc = 0;
+
+    if (strcmp(sum, want))
+        rc = damaged(u, "what was read has another checksum than recorded", e);
+    free(sum);
+    return rc;
 }
 
 void unpack_close(struct unpack *u)
@@ -199,6 +219,7 @@ void unpack_close(struct unpack *u)
     if (!u)
         return;
     ZSTD_freeDCtx(u->zstd);
+    XXH3_freeState(u->hash);
     free(u->buf);
     free(u);
 }

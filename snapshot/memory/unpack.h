@@ -28,6 +28,8 @@ extern const struct ring_ops unpack_ops;
 /* Without a ring: the next piece, at most len bytes; *n_r is 0 at the end. */
 int unpack_some(struct unpack *u, void *buf, size_t len, size_t *n_r,
                 struct err *e);
+/* At the end: all that was read has this checksum (save_file.h). */
+int unpack_check_sum(struct unpack *u, const char *want, struct err *e);
 void unpack_close(struct unpack *u);
 
 #endif
