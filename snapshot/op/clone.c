@@ -27,23 +27,9 @@ struct clone {
 
 /*** What the steps ask for */
 
-static int fill(struct clone *c, struct content *from, struct target *to,
-                struct err *e)
+static int next(void *from, const void **data_r, size_t *len_r, struct err *e)
 {
-    uint64_t offset = 0;
-    const void *data;
-    size_t len;
-
-    for (;;) {
-        if (content_next(from, &data, &len, e))
-            return -1;
-        if (!len)
-            return target_end(to, e);
-        if (target_put(to, offset, data, len, e))
-            return -1;
-        offset += len;
-        new_domain_advance(&c->n, len);
-    }
+    return content_next(from, data_r, len_r, e);
 }
 
 static const struct serve *serve_of(const struct clone *c, const char *vdev)
@@ -60,16 +46,12 @@ static int make_image(void *arg, const struct snapshot_disk *d,
     struct target_image image = { .path = path, .fd = fd, .format = d->format };
     char *socket = mem_printf("%s/%s.target", c->from.run, d->vdev);
     struct content *from = NULL;
-    struct target *to = NULL;
     int rc = content_open(v->socket, d->vdev, &from, e);
 
     if (!rc) {
         image.size = content_size(from);
-        rc = target_open(&image, socket, &to, e);
+        rc = new_domain_fill(&c->n, &image, socket, next, from, e);
     }
-    if (!rc)
-        rc = fill(c, from, to, e);
-    target_close(to);
     content_close(from);
     free(socket);
     if (rc)
@@ -185,7 +167,7 @@ int snap_clone(const struct snap_env *env, const struct snap_clone *req,
     struct clone c = {
         .from = { .memory_dir = -1 },
         .n = {
-            .env = env, .bare = !req->memory, .need = count_data,
+            .env = env, .what = "clone", .bare = !req->memory, .need = count_data,
             .source = { make_image, copy_memory, &c },
             .draft = {
                 .req = &as_import, .domain = req->clone, .m = &c.from.m,

@@ -36,23 +36,9 @@ struct import {
 
 /*** What the steps ask for */
 
-static int fill(struct import *im, struct exported_disk *from,
-                struct target *to, struct err *e)
+static int next(void *from, const void **data_r, size_t *len_r, struct err *e)
 {
-    uint64_t offset = 0;
-    const void *data;
-    size_t len;
-
-    for (;;) {
-        if (exported_disk_next(from, &data, &len, e))
-            return -1;
-        if (!len)
-            return target_end(to, e);
-        if (target_put(to, offset, data, len, e))
-            return -1;
-        offset += len;
-        new_domain_advance(&im->n, len);
-    }
+    return exported_disk_next(from, data_r, len_r, e);
 }
 
 /* struct job_source, image */
@@ -67,14 +53,10 @@ static int make_image(void *arg, const struct snapshot_disk *d,
     };
     char *socket = mem_printf("%s/%s.target", im->run, d->vdev);
     struct exported_disk from;
-    struct target *to = NULL;
     int rc = exported_disk_open(&im->x, disk, im->run, &from, e);
 
     if (!rc)
-        rc = target_open(&image, socket, &to, e);
-    if (!rc)
-        rc = fill(im, &from, to, e);
-    target_close(to);
+        rc = new_domain_fill(&im->n, &image, socket, next, &from, e);
     exported_disk_close(&from);
     free(socket);
     if (rc)
@@ -173,7 +155,7 @@ int snap_import(const struct snap_env *env, const struct snap_import *req,
 {
     struct import im = {
         .env = env,
-        .n = { .env = env, .bare = req->no_memory, .need = count_data,
+        .n = { .env = env, .what = "import", .bare = req->no_memory, .need = count_data,
                .source = { make_image, copy_memory, &im } },
     };
     struct session s;

@@ -12,6 +12,7 @@
 #include "disk/disk.h"
 #include "image/content.h"
 #include "image/layer.h"
+#include "image/target.h"
 #include "memory/memory.h"
 #include "memory/place.h"
 #include "memory/rewrite.h"
@@ -36,15 +37,48 @@
 void new_domain_advance(struct new_domain *n, uint64_t bytes)
 {
     n->done += bytes;
-    report_progress(n->env->rep, "import", n->done, n->total);
+    report_progress(n->env->rep, n->what, n->done, n->total);
 }
 
 /*** For the source */
+
+static int fill(struct new_domain *n, struct target *to,
+                new_domain_next *next, void *from, struct err *e)
+{
+    uint64_t offset = 0;
+    const void *data;
+    size_t len;
+
+    for (;;) {
+        if (next(from, &data, &len, e))
+            return -1;
+        if (!len)
+            return target_end(to, e);
+        if (target_put(to, offset, data, len, e))
+            return -1;
+        offset += len;
+        new_domain_advance(n, len);
+    }
+}
+
+int new_domain_fill(struct new_domain *n, const struct target_image *image,
+                    const char *socket, new_domain_next *next, void *from,
+                    struct err *e)
+{
+    struct target *to = NULL;
+    int rc = target_open(image, socket, &to, e);
+
+    if (!rc)
+        rc = fill(n, to, next, from, e);
+    target_close(to);
+    return rc;
+}
 
 static int copy_stream(struct new_domain *n, struct rewrite *w, int fd,
                        struct err *e)
 {
     char *buf = mem_zalloc(CONTENT_CHUNK, 1);
+    uint64_t total = 0;
     ssize_t got = 1;
     int rc = 0;
 
@@ -52,14 +86,18 @@ static int copy_stream(struct new_domain *n, struct rewrite *w, int fd,
         got = interrupt_pending() ? -1 : rewrite_source(w, buf, CONTENT_CHUNK);
         if (got > 0 && file_write_all(fd, buf, (size_t)got))
             rc = err_errno(e, "cannot write the memory image");
-        if (got > 0)
+        if (got > 0) {
             new_domain_advance(n, (uint64_t)got);
+            total += (uint64_t)got;
+        }
     }
     free(buf);
     if (got < 0 && interrupt_pending())
         return interrupt_error(e);
     if (got < 0)
         return err_set(e, SNAP_FAILED, "cannot read the memory image");
+    if (!rc && !total)
+        return err_set(e, SNAP_FAILED, "it ends behind its header");
     return rc;
 }
 
@@ -77,12 +115,13 @@ int new_domain_copy_memory(struct new_domain *n, int dirfd, const char *what,
     if (!rc)
         rc = copy_stream(n, &w, fd, e);
     rewrite_end(&w);
+    /* What the reader says has the path in it. */
     if (r && memory_failed(r, e))
         rc = -1;
+    else if (r && rc)
+        err_wrap(e, "%s", what);
     memory_reader_close(r);
-    if (rc)
-        return err_wrap(e, "%s", what);
-    return 0;
+    return rc;
 }
 
 /*** The checks */
@@ -242,7 +281,7 @@ int new_domain_make(struct new_domain *n, struct session *s,
 
 out:
     job_free(&j);
-    report_progress(n->env->rep, "import", 1, 1);
+    report_progress(n->env->rep, n->what, 1, 1);
     return rc;
 }
 

@@ -12,6 +12,7 @@
 #ifndef SNAPSHOT_OP_NEW_DOMAIN_H
 #define SNAPSHOT_OP_NEW_DOMAIN_H
 
+#include "image/target.h"
 #include "op/import_draft.h"
 #include "op/session.h"
 #include "snapshot.h"
@@ -19,6 +20,7 @@
 
 struct new_domain {
     const struct snap_env *env;
+    const char *what;           /* "import": of the progress */
     struct import_draft draft;  /* the caller's to import_draft_free() */
     struct job_source source;
     /* Bytes that the image of a disk will take at most; arg is source.arg. */
@@ -30,6 +32,13 @@ struct new_domain {
 
 /* For the source: so much more is done. */
 void new_domain_advance(struct new_domain *n, uint64_t bytes);
+/* content_next(), of whatever the disk is read from. */
+typedef int new_domain_next(void *from, const void **data_r, size_t *len_r,
+                            struct err *e);
+/* For its "image", which "from" fills; socket: target.h. */
+int new_domain_fill(struct new_domain *n, const struct target_image *image,
+                    const char *socket, new_domain_next *next, void *from,
+                    struct err *e);
 /*
  * For its "memory": the stream of the snapshot's image in that directory, whose
  * path is "what", to fd.
