@@ -22,6 +22,7 @@
 #include "snapshot.h"
 #include "store/manifest.h"
 #include "store/meta.h"
+#include "store/store.h"
 #include "sys/err.h"
 #include "sys/file.h"
 #include "sys/host.h"
@@ -187,16 +188,31 @@ static void check_images_room(struct new_domain *n, const struct snapshot *s,
     disk_host_close(&claims);
 }
 
+/* Damaged ones, too, which the tree does not have. */
+static int count_snapshots(struct session *s, size_t *n_r, struct err *e)
+{
+    char **names = NULL;
+
+    *n_r = 0;
+    if (s->st.fd < 0)
+        return 0;
+    if (store_names(&s->st, STORE_COMMITTED, &names, n_r, e))
+        return -1;
+    store_free_names(names, *n_r);
+    return 0;
+}
+
 /* What is there of that name is somebody's. */
 static void check_new(struct session *s, struct err *problems)
 {
     struct domain d;
     struct err e;
+    size_t n;
     int rc = domain_look(s->st.domain, &d, &e);
 
-    if (rc < 0)
+    if (rc < 0 || count_snapshots(s, &n, &e))
         err_add(problems, "%s", e.text);
-    if (rc > 0 || s->tree.n)
+    else if (rc > 0 || n)
         err_add(problems, "domain %s %s here: choose another name for the new "
                 "one", s->st.domain, rc > 0 ? "runs" : "has snapshots");
 }

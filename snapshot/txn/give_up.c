@@ -125,8 +125,6 @@ static const char *word_of(enum op op)
         return "may hold a part of the snapshot that is in no list";
     case OP_REVERT:
         return "may hold the content of the snapshot or that of before";
-    case OP_IMPORT:
-        return "may be there, and may be incomplete: it can be removed";
     case OP_DELETE:
         return "may still hold the snapshot's part";
     default:
@@ -138,6 +136,12 @@ static void say_disks(struct job *j, long begun)
 {
     size_t i;
 
+    if (j->op == OP_IMPORT) {
+        report_note(j->rep, "what there is of it has %s%s behind its name, and "
+                    "can be removed; images that have their own names are "
+                    "complete", JOB_IMPORT_NAME, j->unique);
+        return;
+    }
     for (i = 0; i < j->s.ndisks; i++) {
         const struct snapshot_disk *d = &j->s.disks[i];
 

@@ -57,6 +57,7 @@ struct job {
     struct memory_writer *memory;
     const struct job_source *source;    /* import */
     char *cfg_text;             /* import: what is written to that file */
+    bool held;                  /* import: this undo has found a file in use */
     uint64_t memory_kib;        /* expected size of the memory image */
     unsigned memory_level;      /* of its compression (memory.h) */
     uint64_t stopped_ms;        /* clock_ms() when the guest stopped, or 0 */

@@ -298,29 +298,23 @@ int plan_delete(const struct snapshot *s, struct plan *p)
     return 0;
 }
 
-static void plan_bare(const struct snapshot *s, struct plan *p)
-{
-    add_per_disk(p, STEP_BUILD, s);
-    add(p, STEP_WRITE, 0);
-    add_commit(p, STEP_PLACE);
-    add(p, STEP_TIDY, 0);
-}
-
+/* From the commit point on there are files that somebody may use already. */
 int plan_import(const struct snapshot *s, bool bare, struct plan *p)
 {
     memset(p, 0, sizeof(*p));
-    if (bare) {
-        plan_bare(s, p);
-        return 0;
-    }
-    add(p, STEP_STAGE, 0);
+    if (!bare)
+        add(p, STEP_STAGE, 0);
     add_per_disk(p, STEP_BUILD, s);
-    add_per_disk(p, STEP_TAKE, s);
-    add(p, STEP_BRING, 0);
+    if (!bare) {
+        add_per_disk(p, STEP_TAKE, s);
+        add(p, STEP_BRING, 0);
+    }
     add(p, STEP_WRITE, 0);
-    add(p, STEP_PLACE, 0);
-    add_commit(p, STEP_PUBLISH);
-    add(p, STEP_SET_CURRENT, 0);
+    add_commit(p, STEP_PLACE);
+    if (!bare) {
+        add(p, STEP_PUBLISH, 0);
+        add(p, STEP_SET_CURRENT, 0);
+    }
     add(p, STEP_TIDY, 0);
     return 0;
 }

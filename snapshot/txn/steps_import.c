@@ -3,19 +3,21 @@
 /*
  * The steps of an import.  Its images are made, and their parts taken, under names
  * that are ours, and so is the file for xl; they get their own ones by hard links,
- * just before the snapshot is there.  So a file at such a path is ours if it is
- * the same file as that of the other name, and nobody finds an image that is not
- * complete.
+ * when all is there.  So a file at such a path is ours if it is the same file as
+ * that of the other name, and nobody finds an image that is not complete.  When
+ * all have their names, they may be used, and nothing is undone any more.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "disk/disk.h"
+#include "disk/kind.h"
 #include "image/image.h"
 #include "memory/memory.h"
 #include "memory/place.h"
@@ -23,10 +25,19 @@
 #include "store/store.h"
 #include "sys/err.h"
 #include "sys/file.h"
+#include "sys/json.h"
 #include "sys/mem.h"
+#include "sys/report.h"
 #include "txn/job.h"
 #include "txn/plan.h"
 #include "txn/steps.h"
+
+/*
+ * Notes: of a first name the identity of its file, and behind it with STAMP the
+ * stamp that it had before it was placed; that all files are placed.
+ */
+#define STAMP "#stamp"
+#define PLACED "placed"
 
 static char *first_name(const struct job *j, const char *path)
 {
@@ -35,8 +46,9 @@ static char *first_name(const struct job *j, const char *path)
 
 /* Calls fn for each file that gets its name, until it fails. */
 static int each_file(struct job *j,
-                     int (*fn)(const char *path, const char *first,
-                               struct err *e), struct err *e)
+                     int (*fn)(struct job *j, const char *path,
+                               const char *first, struct err *e),
+                     struct err *e)
 {
     char *first;
     size_t i;
@@ -51,36 +63,64 @@ static int each_file(struct job *j,
             path = j->s.disks[i].path;
         }
         first = first_name(j, path);
-        rc = fn(path, first, e);
+        rc = fn(j, path, first, e);
         free(first);
     }
     return rc;
 }
 
+/* A file that is not there may be out of sight, with its file system. */
+static int note_made(struct job *j, const char *first, struct err *e)
+{
+    json_object *identity = NULL;
+
+    if (disk_identify(first, &identity, e))
+        return -1;
+    return job_note(j, first, identity, e);
+}
+
+/* The new, empty file; -1 with the error.  Nothing else is there. */
+static int make(struct job *j, const char *first, struct err *e)
+{
+    int fd = open(first, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+
+    if (fd < 0)
+        return err_errno(e, "cannot make %s", first);
+    if (!file_sync_parent(first, e) && !note_made(j, first, e))
+        return fd;
+    close(fd);
+    return -1;
+}
+
 static int build(struct job *j, const struct step *step, struct err *e)
 {
     const struct snapshot_disk *d = &j->s.disks[step->disk];
-    char *path = first_name(j, d->path);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    int rc = -1;
+    char *first = first_name(j, d->path);
+    int fd = make(j, first, e), rc = -1;
 
-    if (fd < 0)
-        err_errno(e, "disk %s: cannot make %s", d->vdev, path);
-    else if (!j->source->image(j->source->arg, d, path, fd, e))
-        rc = file_sync_parent(path, e);
-    if (fd >= 0)
+    if (fd >= 0) {
+        rc = j->source->image(j->source->arg, d, first, fd, e);
         close(fd);
-    free(path);
+    } else {
+        err_wrap(e, "disk %s", d->vdev);
+    }
+    free(first);
     return rc;
 }
 
-static int remove_name(const char *path, struct err *e)
+static int remove_first(const struct job *j, const char *first, struct err *e)
 {
-    if (!unlink(path))
-        return file_sync_parent(path, e);
-    if (errno == ENOENT)
+    json_object *identity = NULL;
+
+    if (!unlink(first))
+        return file_sync_parent(first, e);
+    if (errno != ENOENT && errno != ENOTDIR)
+        return err_errno(e, "cannot remove %s", first);
+    if (!j->notes || !json_object_object_get_ex(j->notes, first, &identity) ||
+        disk_is_gone(first, identity))
         return 0;
-    return err_errno(e, "cannot remove %s", path);
+    return err_set(e, SNAP_FAILED, "%s is not there, nor its storage: mount "
+                   "that, so that it can be removed", first);
 }
 
 /* Is the file at the path the one that was made? */
@@ -91,7 +131,7 @@ static int is_placed(const char *path, const char *first, bool *yes_r,
 
     *yes_r = false;
     if (lstat(first, &ours) || lstat(path, &there)) {
-        if (errno == ENOENT)
+        if (errno == ENOENT || errno == ENOTDIR)
             return 0;
         return err_errno(e, "cannot look at %s", path);
     }
@@ -99,8 +139,30 @@ static int is_placed(const char *path, const char *first, bool *yes_r,
     return 0;
 }
 
-/* Whoever has found it already keeps it: then it is not undone. */
-static int unplace(const char *path, const char *first, struct err *e)
+/* Changes with each write; another link changes the ctime alone. */
+static char *stamp(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st))
+        return mem_strdup("");
+    return mem_printf("%jd.%jd.%09ld", (intmax_t)st.st_size,
+                      (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+static bool was_used(const struct job *j, const char *first)
+{
+    char *now = stamp(first), *key = mem_printf("%s" STAMP, first);
+    bool used = job_is_noted(j, key) && strcmp(json_text(j->notes, key), now);
+
+    free(key);
+    free(now);
+    return used;
+}
+
+/* Whoever has found it already keeps it. */
+static int unplace(struct job *j, const char *path, const char *first,
+                   struct err *e)
 {
     bool placed;
 
@@ -108,22 +170,32 @@ static int unplace(const char *path, const char *first, struct err *e)
         return -1;
     if (!placed)
         return 0;
-    if (image_check_free(path, NULL, 0, e))
-        return -1;
-    return remove_name(path, e);
+    if (was_used(j, first)) {
+        report_note(j->rep, "%s was written to since it was made, and is left: "
+                    "the import that it is of was cut short", path);
+        return 0;
+    }
+    if (unlink(path) && errno != ENOENT)
+        return err_errno(e, "cannot remove %s", path);
+    return file_sync_parent(path, e);
 }
 
 /*
  * Of both names, the one that tells whose the other is last; so this is the undo
  * of "place", too.
  */
-static int remove_both(const struct job *j, const char *path, struct err *e)
+static int remove_both(struct job *j, const char *path, struct err *e)
 {
-    char *first = first_name(j, path);
-    int rc = unplace(path, first, e);
+    char *first;
+    int rc;
 
+    if (j->held)
+        return err_set(e, SNAP_FAILED, "%s is left as long as somebody has a "
+                       "file of the import", path);
+    first = first_name(j, path);
+    rc = unplace(j, path, first, e);
     if (!rc)
-        rc = remove_name(first, e);
+        rc = remove_first(j, first, e);
     free(first);
     return rc;
 }
@@ -156,7 +228,7 @@ static int take_undo(struct job *j, const struct step *step, struct err *e)
 {
     struct snapshot_disk *d = &j->s.disks[step->disk];
 
-    if (!disk_is_alone(d))
+    if (!disk_is_alone(d) || j->held)
         return 0;
     return disk_remove(&j->host, d, e);
 }
@@ -197,22 +269,25 @@ static int bring(struct job *j, const struct step *step, struct err *e)
     return store_save(j->st, STORE_NEW, &j->s, e);
 }
 
+static int write_text(const char *text, int fd, const char *path,
+                      struct err *e)
+{
+    if (file_write_all(fd, text, strlen(text)))
+        return err_errno(e, "cannot write %s", path);
+    return file_sync(fd, path, e);
+}
+
 static int write_cfg(struct job *j, const struct step *step, struct err *e)
 {
-    char *path = first_name(j, j->cfg);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    int rc;
+    char *first = first_name(j, j->cfg);
+    int fd = make(j, first, e), rc = -1;
 
     (void)step;
-    if (fd < 0 || file_write_all(fd, j->cfg_text, strlen(j->cfg_text)))
-        rc = err_errno(e, "cannot make %s", path);
-    else
-        rc = file_sync(fd, path, e);
-    if (fd >= 0)
+    if (fd >= 0) {
+        rc = write_text(j->cfg_text, fd, first, e);
         close(fd);
-    if (!rc)
-        rc = file_sync_parent(path, e);
-    free(path);
+    }
+    free(first);
     return rc;
 }
 
@@ -222,11 +297,28 @@ static int write_undo(struct job *j, const struct step *step, struct err *e)
     return remove_both(j, j->cfg, e);
 }
 
+/* As it is before anybody can have found it. */
+static int note_stamp(struct job *j, const char *path, const char *first,
+                      struct err *e)
+{
+    char *now = stamp(first), *key = mem_printf("%s" STAMP, first);
+    int rc = 0;
+
+    (void)path;
+    if (!job_is_noted(j, key))
+        rc = job_note(j, key, json_object_new_string(now), e);
+    free(key);
+    free(now);
+    return rc;
+}
+
 /* As the commit point it may be done again. */
-static int place_one(const char *path, const char *first, struct err *e)
+static int place_one(struct job *j, const char *path, const char *first,
+                     struct err *e)
 {
     bool placed;
 
+    (void)j;
     if (is_placed(path, first, &placed, e))
         return -1;
     if (!placed && link(first, path))
@@ -237,30 +329,61 @@ static int place_one(const char *path, const char *first, struct err *e)
 static int place(struct job *j, const struct step *step, struct err *e)
 {
     (void)step;
-    return each_file(j, place_one, e);
+    if (job_is_noted(j, PLACED))
+        return 0;
+    if (each_file(j, note_stamp, e) || each_file(j, place_one, e))
+        return -1;
+    return job_note_flag(j, PLACED, e);
 }
 
-static int check_placed(const char *path, const char *first, struct err *e)
+static int check_placed(struct job *j, const char *path, const char *first,
+                        struct err *e)
 {
     bool placed;
 
-    if (is_placed(path, first, &placed, e) || placed)
-        return placed ? 0 : -1;
-    return 1;
+    (void)j;
+    if (is_placed(path, first, &placed, e))
+        return -1;
+    return placed ? 0 : 1;
 }
 
+/* Later on, somebody may have moved one of them. */
 static int place_happened(struct job *j, bool *yes_r, struct err *e)
 {
-    int rc = each_file(j, check_placed, e);
+    int rc;
 
+    *yes_r = job_is_noted(j, PLACED);
+    if (*yes_r)
+        return 0;
+    rc = each_file(j, check_placed, e);
     *yes_r = rc == 0;
     return rc < 0 ? -1 : 0;
 }
 
-static int tidy_one(const char *path, const char *first, struct err *e)
+static int check_held(struct job *j, const char *path, const char *first,
+                      struct err *e)
+{
+    bool placed;
+
+    (void)j;
+    if (is_placed(path, first, &placed, e))
+        return -1;
+    return placed ? image_check_free(path, NULL, 0, e) : 0;
+}
+
+/* Some of them are placed: all or nothing of the rest goes. */
+static int place_undo(struct job *j, const struct step *step, struct err *e)
+{
+    (void)step;
+    j->held = each_file(j, check_held, e) != 0;
+    return j->held ? -1 : 0;
+}
+
+static int tidy_one(struct job *j, const char *path, const char *first,
+                    struct err *e)
 {
     (void)path;
-    return remove_name(first, e);
+    return remove_first(j, first, e);
 }
 
 static int tidy(struct job *j, const struct step *step, struct err *e)
@@ -274,7 +397,8 @@ const struct step_ops steps_import[STEP_COUNT] = {
     [STEP_TAKE] = { .act = take, .undo = take_undo },
     [STEP_BRING] = { .act = bring },
     [STEP_WRITE] = { .act = write_cfg, .undo = write_undo },
-    [STEP_PLACE] = { .act = place, .happened = place_happened },
+    [STEP_PLACE] = { .act = place, .undo = place_undo,
+                     .happened = place_happened },
     [STEP_TIDY] = { .act = tidy },
 };
 
